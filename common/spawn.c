@@ -42,9 +42,52 @@ pid_t fork_tied(void)
 	return 0;
 }
 
+/* -1 where there is no such call: valgrind knows none before 3.21. */
 static int open_pidfd(pid_t pid)
 {
-	return must(syscall(SYS_pidfd_open, pid, 0));
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd == -1 && errno != ENOSYS)
+		must(fd);
+	return fd;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	must(waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT));
+	return info.si_pid == pid;
+}
+
+/* Without a pidfd: SIGCHLD tells, blocked so that none goes by unseen. */
+static bool wait_by_signal(pid_t pid, uint64_t deadline)
+{
+	sigset_t chld, old;
+	bool ended;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	must(sigprocmask(SIG_BLOCK, &chld, &old));
+	while (!(ended = has_ended(pid)) && now_ns() < deadline) {
+		int ms = ms_until(deadline);
+		struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+
+		sigtimedwait(&chld, NULL, &left);
+	}
+	must(sigprocmask(SIG_SETMASK, &old, NULL));
+	return ended;
+}
+
+static bool wait_by_pidfd(int pidfd, uint64_t deadline)
+{
+	struct pollfd wait = { pidfd, POLLIN, 0 };
+	int ready;
+
+	do
+		ready = poll(&wait, 1, ms_until(deadline));
+	while (ready == -1 && errno == EINTR);
+	return ready == 1;
 }
 
 /* Reap @pid, which is dead or will be by SIGKILL, and its process group. */
@@ -63,15 +106,13 @@ static struct spawned finish(pid_t pid, bool ended)
 
 static struct spawned finish_by(pid_t pid, uint64_t deadline)
 {
-	struct pollfd wait = { open_pidfd(pid), POLLIN, 0 };
+	int pidfd = open_pidfd(pid);
 	bool ended;
-	int ready;
 
-	do
-		ready = poll(&wait, 1, ms_until(deadline));
-	while (ready == -1 && errno == EINTR);
-	ended = ready == 1;
-	close(wait.fd);
+	if (pidfd == -1)
+		return finish(pid, wait_by_signal(pid, deadline));
+	ended = wait_by_pidfd(pidfd, deadline);
+	close(pidfd);
 	return finish(pid, ended);
 }
 
@@ -156,7 +197,8 @@ struct spawned spawn_program(const char *const *argv, const void *in,
 			open = false;
 	}
 	close(out[0]);
-	close(wait[1].fd);
+	if (wait[1].fd != -1)
+		close(wait[1].fd);
 	end = finish_by(pid, deadline);
 	result.status = end.status;
 	result.timed_out = end.timed_out;

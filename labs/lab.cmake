@@ -1,5 +1,6 @@
 # lab(<name> [LINK <target>...] [SERIAL]) - build and test the lab in this
-# folder. SERIAL: it touches global state, so nothing runs beside it.
+# folder. SERIAL: it touches global state, so nothing runs beside it; the
+# runner knows by the file NAME.serial beside the program.
 function(lab name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "" "LINK")
 	add_library(${name}_lab OBJECT ${name}.c)
@@ -9,6 +10,13 @@ function(lab name)
 	target_link_libraries(${name} PRIVATE ${name}_lab lab_main)
 	add_executable(${name}_test ${name}_test.c)
 	target_link_libraries(${name}_test PRIVATE ${name}_lab test_main)
+
+	set(serial ${CMAKE_CURRENT_BINARY_DIR}/${name}.serial)
+	if(arg_SERIAL)
+		file(TOUCH ${serial})
+	else()
+		file(REMOVE ${serial})
+	endif()
 
 	# The note's topic is the label, so that ctest -L finds it too.
 	file(STRINGS note.md topic REGEX "^topic: " LIMIT_COUNT 1)
@@ -24,4 +32,14 @@ function(lab name)
 	set_tests_properties(${name}.run ${name}.check PROPERTIES
 		SKIP_RETURN_CODE 77 TIMEOUT 120 LABELS "${topic};host"
 		RUN_SERIAL ${arg_SERIAL})
+
+	# A lab that plots: gnuplot draws what the demo prints.
+	file(GLOB plot CONFIGURE_DEPENDS *.gp)
+	if(plot)
+		add_test(NAME ${name}.plot COMMAND
+			${CMAKE_SOURCE_DIR}/ci/plot.sh $<TARGET_FILE:${name}>
+			${plot} ${CMAKE_CURRENT_BINARY_DIR}/${name}.svg)
+		set_tests_properties(${name}.plot PROPERTIES
+			SKIP_RETURN_CODE 77 TIMEOUT 120 LABELS "${topic};plot")
+	endif()
 endfunction()
