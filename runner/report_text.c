@@ -118,8 +118,12 @@ static void put_line(FILE *out, const struct run *run, struct tap *tap,
 	case TAP_METRIC:
 		fprintf(out, "           %s\n", line + strlen("# metric "));
 		break;
-	case TAP_POINT:
 	case TAP_UNMET:
+		/* Unfolded, for ci/test.sh to find it in ctest's log. */
+		fprintf(out, "%s%s%s\n", on(colour, STATUS_SKIP), line,
+			off(colour));
+		break;
+	case TAP_POINT:
 	case TAP_PLAN:
 		break;
 	}
@@ -149,9 +153,12 @@ static void put_missing(FILE *out, const struct run *run, bool colour)
 /* Claims say for themselves why they failed; this is for the rest. */
 static void put_reasons(FILE *out, const struct run *run, bool colour)
 {
-	static const char *const marks[] = { "", "skipped", "DRIFT", "FAILED",
+	static const char *const marks[] = { "", "", "DRIFT", "FAILED",
 					     "ERROR" };
 
+	/* The lab's own lines have told. */
+	if (run->status == STATUS_SKIP)
+		return;
 	for (size_t i = 0; i < run->n_reasons; i++) {
 		bool of_claim = !strncmp(run->reasons[i], "claim ", 6) &&
 				!strstr(run->reasons[i], ": recorded ");
