@@ -4,28 +4,27 @@
  * need, and how much hangs on it.
  */
 #include <argp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/probe.h"
-#include "common/spawn.h"
 #include "runner/commands.h"
+#include "runner/needs.h"
 #include "runner/note.h"
 #include "runner/project.h"
 
-enum { KEY_SOURCE = 1000, NEEDS_DEADLINE_MS = 5000 };
+enum { KEY_SOURCE = 1000 };
 
-struct need {
+/* A need, and how much hangs on it. */
+struct weight {
 	char *name;
 	size_t labs, claims;
 };
 
-struct needs {
-	struct need *list;
+struct tally {
+	struct weight *weights;
 	size_t n;
 	size_t labs_settled, labs, claims_settled, claims;
 };
@@ -51,72 +50,54 @@ static const struct argp_option argp_options[] = {
 	{ 0 }
 };
 
-static void count(struct needs *needs, const char *name, size_t labs,
+static void count(struct tally *tally, const char *name, size_t labs,
 		  size_t claims)
 {
-	struct need *need = NULL;
+	struct weight *weight = NULL;
 
-	for (size_t i = 0; i < needs->n; i++)
-		if (!strcmp(needs->list[i].name, name))
-			need = &needs->list[i];
-	if (!need) {
-		need = push(needs->list, needs->n);
-		need->name = xstrdup(name);
+	for (size_t i = 0; i < tally->n; i++)
+		if (!strcmp(tally->weights[i].name, name))
+			weight = &tally->weights[i];
+	if (!weight) {
+		weight = push(tally->weights, tally->n);
+		weight->name = xstrdup(name);
 	}
-	need->labs += labs;
-	need->claims += claims;
+	weight->labs += labs;
+	weight->claims += claims;
 }
 
-/* Count what @lab needs, by its own word; false if it cannot tell. */
-static bool ask_lab(struct needs *needs, const struct lab_dir *lab,
-		    const struct note *note)
+static void count_lab(struct tally *tally, const struct lab_dir *lab)
 {
-	const char *const argv[] = { lab->exe, "--needs", NULL };
-	struct spawned out = spawn_program(argv, NULL, 0, NEEDS_DEADLINE_MS);
-	char *rest = out.out;
-	bool all_met = true;
-
-	if (out.status != 0) {
-		free(out.out);
-		return false;
-	}
-	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
-		char *name = strsep(&line, "\t");
-		char *met = line ? strsep(&line, "\t") : NULL;
-
-		count(needs, name, 1, note->n_claims);
-		all_met = all_met && met && !strcmp(met, "met");
-	}
-	needs->labs_settled += all_met;
-	needs->claims_settled += all_met ? note->n_claims : 0;
-	free(out.out);
-	return true;
-}
-
-static void ask_all(struct needs *needs, const struct project *project)
-{
-	struct lab_dir *labs;
+	char *path = xasprintf("%s/note.md", lab->source);
+	struct needs needs = { 0 };
+	struct note note = { 0 };
 	struct error error;
 
-	needs->labs = lab_list(project, &labs);
-	for (size_t i = 0; i < needs->labs; i++) {
-		char *path = xasprintf("%s/note.md", labs[i].source);
-		struct note note;
+	if (note_read(&note, path, &error) == -1 ||
+	    needs_ask(lab, &needs, &error) == -1) {
+		tally->claims += note.n_claims;
+		fprintf(stderr, "runner: %s\n", error.text);
+	} else {
+		bool settled = needs_met(&needs);
 
-		if (note_read(&note, path, &error) == -1) {
-			fprintf(stderr, "runner: %s\n", error.text);
-		} else {
-			needs->claims += note.n_claims;
-			if (access(labs[i].exe, X_OK) == -1)
-				fprintf(stderr, "runner: %s is not built\n",
-					labs[i].path);
-			else if (!ask_lab(needs, &labs[i], &note))
-				fprintf(stderr,
-					"runner: %s does not tell its needs\n",
-					labs[i].path);
-			note_free(&note);
-		}
-		free(path);
+		tally->claims += note.n_claims;
+		tally->labs_settled += settled;
+		tally->claims_settled += settled ? note.n_claims : 0;
+		for (size_t i = 0; i < needs.n; i++)
+			count(tally, needs.list[i].name, 1, note.n_claims);
+	}
+	needs_free(&needs);
+	note_free(&note);
+	free(path);
+}
+
+static void count_all(struct tally *tally, const struct project *project)
+{
+	struct lab_dir *labs;
+
+	tally->labs = lab_list(project, &labs);
+	for (size_t i = 0; i < tally->labs; i++) {
+		count_lab(tally, &labs[i]);
 		lab_dir_free(&labs[i]);
 	}
 	free(labs);
@@ -124,17 +105,17 @@ static void ask_all(struct needs *needs, const struct project *project)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct need *)a)->name,
-		      ((const struct need *)b)->name);
+	return strcmp(((const struct weight *)a)->name,
+		      ((const struct weight *)b)->name);
 }
 
-static void print_need(const struct need *need)
+static void print_weight(const struct weight *weight)
 {
-	struct probe p = probe(need->name);
+	struct probe p = probe(weight->name);
 
 	printf("%-6s %-22s %4zu labs %5zu claims  found %s\n",
-	       p.met ? "met" : "UNMET", need->name, need->labs, need->claims,
-	       p.found);
+	       p.met ? "met" : "UNMET", weight->name, weight->labs,
+	       weight->claims, p.found);
 	if (!p.met)
 		printf("%43sremedy: %s\n", "", p.remedy);
 }
@@ -149,7 +130,7 @@ int doctor_command(int argc, char **argv)
 		       "depend on it.",
 	};
 	const char *source = NULL, *meaning;
-	struct needs needs = { 0 };
+	struct tally tally = { 0 };
 	struct project project;
 	struct error error;
 	struct utsname uts;
@@ -160,27 +141,27 @@ int doctor_command(int argc, char **argv)
 		fprintf(stderr, "runner: %s\n", error.text);
 		return EXIT_BROKEN;
 	}
-	ask_all(&needs, &project);
+	count_all(&tally, &project);
 	for (size_t i = 0;; i++) {
 		const char *kind = probe_kind(i, &meaning, &takes_argument);
 
 		if (!kind)
 			break;
 		if (!takes_argument)
-			count(&needs, kind, 0, 0);
+			count(&tally, kind, 0, 0);
 	}
-	qsort(needs.list, needs.n, sizeof(*needs.list), by_name);
+	qsort(tally.weights, tally.n, sizeof(*tally.weights), by_name);
 
 	uname(&uts);
 	printf("Linux %s, uid %u\n\n", uts.release, geteuid());
-	for (size_t i = 0; i < needs.n; i++) {
-		print_need(&needs.list[i]);
-		free(needs.list[i].name);
+	for (size_t i = 0; i < tally.n; i++) {
+		print_weight(&tally.weights[i]);
+		free(tally.weights[i].name);
 	}
-	free(needs.list);
+	free(tally.weights);
 	printf("\n%zu of %zu labs, with %zu of %zu claims, can run on this "
 	       "host\n",
-	       needs.labs_settled, needs.labs, needs.claims_settled,
-	       needs.claims);
+	       tally.labs_settled, tally.labs, tally.claims_settled,
+	       tally.claims);
 	return 0;
 }
