@@ -16,6 +16,11 @@ void capture_start(struct capture *capture,
 	capture->context = context;
 }
 
+static char in_tail(const struct capture *c, size_t i)
+{
+	return c->tail[(c->tail_start + i) % CAPTURE_KEEP];
+}
+
 /* A byte that comes when the tail is full pushes the oldest out. */
 static void keep_in_tail(struct capture *c, const char *text, size_t len)
 {
@@ -96,20 +101,29 @@ void capture_end(struct capture *c)
 
 char *capture_text(const struct capture *c)
 {
+	size_t head = c->head_len, skip = 0;
 	char *text = NULL;
-	size_t size, first;
+	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	if (c->head_len)
-		fwrite(c->head, 1, c->head_len, out);
-	if (c->lost)
-		fprintf(out, "\n[... %zu bytes cut ...]\n", c->lost);
-	first = CAPTURE_KEEP - c->tail_start;
-	first = first < c->tail_len ? first : c->tail_len;
-	if (c->tail_len) {
-		fwrite(c->tail + c->tail_start, 1, first, out);
-		fwrite(c->tail, 1, c->tail_len - first, out);
+	/*
+	 * Whole lines: half a character is no UTF-8, and half a verdict may
+	 * be another one. Head and tail each hold the end of a line.
+	 */
+	_Static_assert(CAPTURE_KEEP > 5 * CAPTURE_LINE_MAX, "of \\xNN each");
+	if (c->lost) {
+		while (c->head[head - 1] != '\n')
+			head--;
+		while (in_tail(c, skip++) != '\n')
+			;
 	}
+	if (head)
+		fwrite(c->head, 1, head, out);
+	if (c->lost)
+		fprintf(out, "[... %zu bytes cut ...]\n",
+			c->lost + c->head_len - head + skip);
+	for (; skip < c->tail_len; skip++)
+		fputc(in_tail(c, skip), out);
 	fclose(out);
 	return text;
 }

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* cmd_run.c - "runner [run] LAB...": run, judge, record, report. */
 #include <argp.h>
-#include <errno.h>
-#include <ftw.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "runner/commands.h"
+#include "runner/job.h"
+#include "runner/place.h"
 #include "runner/pool.h"
 #include "runner/project.h"
 #include "runner/record.h"
@@ -31,6 +29,7 @@ struct options {
 	regex_t only;
 	bool has_only;
 	const char *label;
+	char *kernels; /* "host,6.1", or NULL: wherever it can run */
 	long jobs;
 	double timeout_s;
 	enum format format;
@@ -38,7 +37,14 @@ struct options {
 	bool check, verbose, quiet;
 };
 
-enum { KEY_CHECK = 1000, KEY_TIMEOUT, KEY_FORMAT, KEY_COLOUR, KEY_SOURCE };
+enum {
+	KEY_CHECK = 1000,
+	KEY_TIMEOUT,
+	KEY_FORMAT,
+	KEY_COLOUR,
+	KEY_SOURCE,
+	KEY_KERNEL
+};
 
 static int word(struct argp_state *state, const char *arg, const char *what,
 		const char *const *words, int n)
@@ -93,6 +99,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 		options->timeout_s = number(state, arg, "--timeout", 86400);
 		return 0;
+	case KEY_KERNEL:
+		options->kernels = arg;
+		return 0;
 	case KEY_FORMAT:
 		options->format = word(state, arg, "format", formats, 4);
 		return 0;
@@ -118,6 +127,11 @@ static const struct argp_option argp_options[] = {
 	  "Compare with the records and write nothing; the default when CI is "
 	  "set",
 	  0 },
+	{ "kernel", KEY_KERNEL, "K[,K...]", 0,
+	  "Run on each of these: host, or a kernel of \"runner kernels\" "
+	  "(default: the host, else the cheapest guest that has what the lab "
+	  "needs)",
+	  0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0,
 	  "Kill a lab that runs longer (default 60)", 0 },
 	{ "format", KEY_FORMAT, "text|tap|junit|json", 0,
@@ -136,27 +150,30 @@ static const struct argp_option argp_options[] = {
 static const char doc[] =
 	"Run labs, judge their claims against their notes, record what came "
 	"out.\vWithout LAB, all labs run. A LAB is a name or a folder.\n\n"
-	"Other commands: accept, doctor, list, new; "
+	"Other commands: accept, doctor, kernels, list, new; "
 	"\"runner COMMAND --help\" tells of each.\n\n"
 	"Exit status: 0 all as expected, 1 a failure or a drift, 2 wrong "
 	"usage, 77 all were skipped, 99 the runner itself failed.";
 
-struct job {
+/* A lab to run: at one place, or wherever it can. */
+struct slot {
 	struct session *session;
-	struct run *run;
-	struct task task;
-	const char *argv[3];
-	char **env;
-	char *tmp; /* the lab's own temporary folder, and where it starts */
+	struct job job;
+	struct run *run;   /* the result, once it is done */
+	size_t next_place; /* to try, if the lab must skip at this one */
+	bool any_place;
 	bool serial;
 	bool running;
 };
 
 struct session {
 	const struct options *options;
+	struct project project;
 	struct pool *pool;
-	struct job *jobs;
-	struct run **runs;
+	struct place *places;
+	size_t n_places;
+	struct slot *slots;
+	struct run **runs; /* what is done, in the order of the slots */
 	size_t n, done;
 	bool colour, progress, runner_failed;
 };
@@ -170,35 +187,50 @@ static bool wanted(const struct options *options, const struct run *run)
 	       (run->has_note && !strcmp(run->note.topic, options->label));
 }
 
-static void add_run(struct session *session, struct lab_dir lab)
+/* Take over @dir: a slot at each of the chosen places, or one at any. */
+static void add_lab(struct session *session, struct lab_dir dir)
 {
-	struct run *run = run_new(lab);
+	char *serial = xasprintf("%s.serial", dir.exe);
+	size_t n = session->options->kernels ? session->n_places : 1;
 
-	if (wanted(session->options, run))
-		*push(session->runs, session->n) = run;
-	else
-		run_free(run);
+	for (size_t i = 0; i < n; i++) {
+		struct run *run = run_new(lab_dir_copy(&dir));
+		struct slot *slot;
+
+		if (!wanted(session->options, run)) {
+			run_free(run);
+			continue;
+		}
+		slot = push(session->slots, session->n);
+		slot->run = run;
+		slot->next_place = i;
+		slot->any_place = !session->options->kernels;
+		slot->serial = access(serial, F_OK) == 0;
+	}
+	lab_dir_free(&dir);
+	free(serial);
 }
 
-static int choose(struct session *session, const struct project *project)
+static int choose_labs(struct session *session)
 {
 	const struct options *options = session->options;
 	struct lab_dir *all, lab;
 	struct error error;
 
 	if (options->n_labs == 0) {
-		size_t n = lab_list(project, &all);
+		size_t n = lab_list(&session->project, &all);
 
 		for (size_t i = 0; i < n; i++)
-			add_run(session, all[i]);
+			add_lab(session, all[i]);
 		free(all);
 	}
 	for (size_t i = 0; i < options->n_labs; i++) {
-		if (lab_find(project, options->labs[i], &lab, &error) == -1) {
+		if (lab_find(&session->project, options->labs[i], &lab,
+			     &error) == -1) {
 			fprintf(stderr, "runner: %s\n", error.text);
 			return EXIT_USAGE;
 		}
-		add_run(session, lab);
+		add_lab(session, lab);
 	}
 	if (session->n == 0) {
 		fprintf(stderr, "runner: no lab matches; \"runner list\" shows "
@@ -208,55 +240,25 @@ static int choose(struct session *session, const struct project *project)
 	return 0;
 }
 
-static void on_data(void *context, bool is_err, const char *data, size_t len)
+static int choose_places(struct session *session)
 {
-	struct job *job = context;
+	char *rest = session->options->kernels;
+	struct error error;
 
-	capture_add(is_err ? &job->run->err : &job->run->out, data, len);
-}
+	if (!rest) {
+		session->n_places = place_list(&session->places);
+		return 0;
+	}
+	for (char *name; (name = strsep(&rest, ","));) {
+		struct place place;
 
-static int count_left;
-static int remove_entry(const char *path, const struct stat *st, int kind,
-			struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	count_left += ftw->level > 0;
-	return remove(path) == -1 && errno != ENOENT;
-}
-
-/* Remove @tmp with all in it; returns how much was in it. */
-static int remove_tmp(const char *tmp)
-{
-	count_left = 0;
-	nftw(tmp, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	return count_left;
-}
-
-static char *make_tmp(void)
-{
-	const char *base = getenv("TMPDIR");
-	char *tmp =
-		xasprintf("%s/notelab-XXXXXX", base && *base ? base : "/tmp");
-
-	if (mkdtemp(tmp))
-		return tmp;
-	free(tmp);
-	return NULL;
-}
-
-/* Our environment, but for the lab's own TMPDIR. */
-static char **make_env(const char *tmp)
-{
-	char **env = NULL;
-	size_t n = 0;
-
-	for (char **e = environ; *e; e++)
-		if (strncmp(*e, "TMPDIR=", 7) != 0)
-			*push(env, n) = *e;
-	*push(env, n) = xasprintf("TMPDIR=%s", tmp);
-	*push(env, n) = NULL;
-	return env;
+		if (place_find(name, &place, &error) == -1) {
+			fprintf(stderr, "runner: %s\n", error.text);
+			return EXIT_USAGE;
+		}
+		*push(session->places, session->n_places) = place;
+	}
+	return 0;
 }
 
 static void print_run(struct session *session, const struct run *run)
@@ -278,8 +280,10 @@ static void print_progress(const struct session *session)
 		return;
 	fprintf(stderr, "\r\033[K[%zu/%zu]", session->done, session->n);
 	for (size_t i = 0; i < session->n; i++)
-		if (session->jobs[i].running)
-			fprintf(stderr, " %s", session->runs[i]->lab.name);
+		if (session->slots[i].running)
+			fprintf(stderr, " %s on %s",
+				session->slots[i].job.run->lab.name,
+				session->slots[i].job.place->name);
 	fputs("\r", stderr);
 }
 
@@ -289,113 +293,130 @@ static void clear_progress(const struct session *session)
 		fputs("\r\033[K", stderr);
 }
 
-static void finish_run(struct session *session, struct run *run)
+static void start(struct slot *slot, struct run *run);
+
+/* The next place that may have what the lab skipped for; false without. */
+static bool try_elsewhere(struct slot *slot)
 {
+	struct session *session = slot->session;
+	struct needs needs;
+	struct error error;
+	bool found = false;
+
+	if (needs_ask(&slot->run->lab, &needs, &error) == -1)
+		return false;
+	while (!found && slot->next_place < session->n_places) {
+		char *why;
+
+		found = place_offers(&session->places[slot->next_place], &needs,
+				     &why);
+		free(why);
+		slot->next_place += !found;
+	}
+	if (found) {
+		start(slot, run_new(lab_dir_copy(&slot->run->lab)));
+	} else {
+		char *line = place_remedy(&needs, session->project.source);
+
+		if (line)
+			run_reason(slot->run, STATUS_SKIP,
+				   "it can run in a guest; prepare one with: "
+				   "%s",
+				   line);
+		free(line);
+	}
+	needs_free(&needs);
+	return found;
+}
+
+static void on_over(struct job *job)
+{
+	struct slot *slot = job->context;
+	struct session *session = slot->session;
+
+	slot->running = false;
+	session->runner_failed = session->runner_failed || job->runner_failed;
+	record_update(job->run, !session->options->check);
+	/* What one place skips, the last and the first to say so tell. */
+	if (job->run != slot->run) {
+		if (job->run->status == STATUS_SKIP) {
+			run_free(job->run);
+		} else {
+			run_free(slot->run);
+			slot->run = job->run;
+		}
+	}
+	if (slot->any_place && slot->run->status == STATUS_SKIP &&
+	    !pool_signal(session->pool) && try_elsewhere(slot))
+		return;
 	session->done++;
 	clear_progress(session);
-	print_run(session, run);
+	print_run(session, slot->run);
 	print_progress(session);
 }
 
-static void on_end(void *context, const struct outcome *outcome,
-		   int left_behind)
+/* Begin @run at the slot's next place. */
+static void start(struct slot *slot, struct run *run)
 {
-	struct job *job = context;
-	struct run *run = job->run;
-	int left = remove_tmp(job->tmp);
+	struct session *session = slot->session;
 
-	job->running = false;
-	run->outcome = *outcome;
-	run_judge(run, left_behind);
-	if (left)
-		run_reason(run, STATUS_FAIL,
-			   "it left %d files in its temporary folder", left);
-	record_update(run, !job->session->options->check);
-	for (char **e = job->env; *e; e++)
-		if (!strncmp(*e, "TMPDIR=", 7))
-			free(*e);
-	free(job->env);
-	free(job->tmp);
-	finish_run(job->session, run);
-}
-
-/* A run that cannot even start has its reasons, and is over. */
-static void start(struct session *session, struct job *job)
-{
-	struct run *run = job->run;
-	struct error error;
-
-	if (run->status == STATUS_ERROR) {
-		finish_run(session, run);
-		return;
-	}
-	if (access(run->lab.exe, X_OK) == -1) {
-		run_reason(run, STATUS_ERROR,
-			   "%s is not built: %s; remedy: build it, with "
-			   "\"cmake --build\" in the build directory",
-			   run->lab.path, strerror(errno));
-		finish_run(session, run);
-		return;
-	}
-	job->tmp = make_tmp();
-	if (!job->tmp) {
-		run_reason(run, STATUS_ERROR,
-			   "cannot make a temporary folder: %s; remedy: set "
-			   "TMPDIR to a writable one",
-			   strerror(errno));
-		session->runner_failed = true;
-		finish_run(session, run);
-		return;
-	}
-	job->env = make_env(job->tmp);
-	job->argv[0] = run->lab.exe;
-	job->argv[1] = "--verbose";
-	job->task = (struct task){
-		.argv = job->argv,
-		.env = job->env,
-		.cwd = job->tmp,
+	slot->job = (struct job){
+		.run = run,
+		.place = &session->places[slot->next_place++],
+		.pool = session->pool,
 		.timeout_s = session->options->timeout_s,
-		.on_data = on_data,
-		.on_end = on_end,
-		.context = job,
+		.on_over = on_over,
+		.context = slot,
 	};
-	job->running = true;
+	slot->running = true;
 	print_progress(session);
-	if (pool_start(session->pool, &job->task, &error) == -1) {
-		job->running = false;
-		remove_tmp(job->tmp);
-		run_reason(run, STATUS_ERROR, "%s", error.text);
-		session->runner_failed = true;
-		finish_run(session, run);
-	}
+	job_start(&slot->job);
 }
 
 /* Labs that touch global state have the machine to themselves. */
-static bool may_start(const struct session *session, const struct job *job)
+static bool may_start(const struct session *session, const struct slot *slot)
 {
-	size_t running = pool_running(session->pool);
+	size_t running = 0;
 
-	if (running >= (size_t)session->options->jobs)
-		return false;
-	for (size_t i = 0; i < session->n; i++)
-		if (session->jobs[i].running && session->jobs[i].serial)
+	for (size_t i = 0; i < session->n; i++) {
+		running += session->slots[i].running;
+		if (session->slots[i].running && session->slots[i].serial)
 			return false;
-	return !job->serial || running == 0;
+	}
+	return running < (size_t)session->options->jobs &&
+	       (!slot->serial || running == 0);
+}
+
+/* See to guests that boot; returns how long the next look may wait. */
+static int tick(struct session *session)
+{
+	int wait_ms = -1;
+
+	for (size_t i = 0; i < session->n; i++) {
+		struct slot *slot = &session->slots[i];
+
+		if (!slot->running || slot->job.place->is_host)
+			continue;
+		job_tick(&slot->job);
+		wait_ms = slot->job.started ? wait_ms : 100;
+	}
+	return wait_ms;
 }
 
 static void run_all(struct session *session)
 {
-	size_t next = 0;
 	bool stopped = false;
+	size_t next = 0;
 
 	while (pool_running(session->pool) || (next < session->n && !stopped)) {
 		if (!stopped && next < session->n &&
-		    may_start(session, &session->jobs[next]))
-			start(session, &session->jobs[next++]);
-		else
-			stopped = !pool_step(session->pool, -1) || stopped;
-		/* Nobody reads on: what runs is ended, the rest is not begun.
-		 */
+		    may_start(session, &session->slots[next])) {
+			start(&session->slots[next], session->slots[next].run);
+			next++;
+			continue;
+		}
+		stopped = !pool_step(session->pool, tick(session)) || stopped;
+		/* Nobody reads on: what runs is ended, the rest not begun. */
 		if (ferror(stdout) && !stopped) {
 			stopped = true;
 			kill(getpid(), SIGTERM);
@@ -404,8 +425,11 @@ static void run_all(struct session *session)
 	clear_progress(session);
 	/* What was never begun is no result. */
 	for (size_t i = next; i < session->n; i++)
-		run_free(session->runs[i]);
+		run_free(session->slots[i].run);
 	session->n = next;
+	session->runs = xcalloc(next + 1, sizeof(*session->runs));
+	for (size_t i = 0; i < next; i++)
+		session->runs[i] = session->slots[i].run;
 }
 
 static void report(const struct session *session)
@@ -415,6 +439,8 @@ static void report(const struct session *session)
 
 	switch (session->options->format) {
 	case FORMAT_TEXT:
+		if (session->options->kernels && session->n_places > 1)
+			report_table(stdout, runs, n);
 		if (n > 1)
 			report_totals(stdout, runs, n, session->colour);
 		break;
@@ -455,26 +481,59 @@ static bool want_colour(enum colour colour)
 	       strcmp(term, "dumb") != 0;
 }
 
-static void prepare_jobs(struct session *session)
+/* Die by the signal that stopped us, so that a shell loop around ends too. */
+static void die_by(int stop)
 {
-	struct utsname uts;
+	sigset_t none;
 
-	uname(&uts);
-	session->jobs = xcalloc(session->n, sizeof(*session->jobs));
-	for (size_t i = 0; i < session->n; i++) {
-		struct run *run = session->runs[i];
-		char *serial = xasprintf("%s.serial", run->lab.exe);
+	fflush(stdout);
+	fprintf(stderr, "runner: stopped by SIG%s\n", sigabbrev_np(stop));
+	sigemptyset(&none);
+	signal(stop, SIG_DFL);
+	raise(stop);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
 
-		run->place = xstrdup("host");
-		run->kernel = xstrdup(uts.release);
-		run->series = kernel_series(uts.release, uts.version);
-		session->jobs[i] = (struct job){
-			.session = session,
-			.run = run,
-			.serial = access(serial, F_OK) == 0,
-		};
-		free(serial);
+static int prepare(struct session *session)
+{
+	struct error error;
+	int status;
+
+	if (project_open(&session->project, session->options->source, &error) ==
+	    -1) {
+		fprintf(stderr, "runner: %s\n", error.text);
+		return EXIT_BROKEN;
 	}
+	status = choose_places(session);
+	if (status == 0)
+		status = choose_labs(session);
+	if (status)
+		return status;
+	/* Only now: pushing moves them. */
+	for (size_t i = 0; i < session->n; i++)
+		session->slots[i].session = session;
+	session->pool = pool_new(&error);
+	if (!session->pool) {
+		fprintf(stderr, "runner: %s\n", error.text);
+		return EXIT_BROKEN;
+	}
+	session->colour = want_colour(session->options->colour);
+	session->progress = session->n > 1 && isatty(STDERR_FILENO);
+	return 0;
+}
+
+static void clean_up(struct session *session)
+{
+	for (size_t i = 0; i < session->n; i++)
+		run_free(session->slots[i].run);
+	for (size_t i = 0; i < session->n_places; i++)
+		free(session->places[i].name);
+	free(session->places);
+	free(session->slots);
+	free(session->runs);
+	free(session->project.source);
+	free(session->project.build);
+	pool_free(session->pool);
 }
 
 int run_command(int argc, char **argv)
@@ -488,50 +547,21 @@ int run_command(int argc, char **argv)
 		.check = ci && *ci,
 	};
 	struct session session = { .options = &options };
-	struct project project;
-	struct error error;
-	int status, stop;
+	int status, stop = 0;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (project_open(&project, options.source, &error) == -1) {
-		fprintf(stderr, "runner: %s\n", error.text);
-		return EXIT_BROKEN;
+	status = prepare(&session);
+	if (status == 0) {
+		run_all(&session);
+		report(&session);
+		status = exit_status(&session);
+		stop = pool_signal(session.pool);
 	}
-	status = choose(&session, &project);
-	if (status)
-		return status;
-	session.pool = pool_new(&error);
-	if (!session.pool) {
-		fprintf(stderr, "runner: %s\n", error.text);
-		return EXIT_BROKEN;
-	}
-	session.colour = want_colour(options.colour);
-	session.progress = session.n > 1 && isatty(STDERR_FILENO);
-	prepare_jobs(&session);
-	run_all(&session);
-	report(&session);
-	status = exit_status(&session);
-
-	stop = pool_signal(session.pool);
-	pool_free(session.pool);
-	for (size_t i = 0; i < session.n; i++)
-		run_free(session.runs[i]);
-	free(session.runs);
-	free(session.jobs);
+	clean_up(&session);
 	free(options.labs);
 	if (options.has_only)
 		regfree(&options.only);
-	if (stop && !ferror(stdout)) {
-		sigset_t set;
-
-		fflush(stdout);
-		fprintf(stderr, "runner: stopped by SIG%s\n",
-			sigabbrev_np(stop));
-		/* Die by it, so that a shell loop around us ends too. */
-		sigemptyset(&set);
-		signal(stop, SIG_DFL);
-		raise(stop);
-		sigprocmask(SIG_SETMASK, &set, NULL);
-	}
+	if (stop && !ferror(stdout))
+		die_by(stop);
 	return status;
 }

@@ -9,6 +9,7 @@
 
 #include "common/lab.h"
 #include "runner/commands.h"
+#include "runner/kernels.h"
 #include "runner/util.h"
 
 const char *argp_program_version = "notelab " VERSION;
@@ -17,9 +18,9 @@ static const struct {
 	const char *name;
 	int (*command)(int argc, char **argv);
 } commands[] = {
-	{ "accept", accept_command }, { "doctor", doctor_command },
-	{ "list", list_command },     { "new", new_command },
-	{ "run", run_command },
+	{ "accept", accept_command },	{ "doctor", doctor_command },
+	{ "kernels", kernels_command }, { "list", list_command },
+	{ "new", new_command },		{ "run", run_command },
 };
 
 static int dispatch(int argc, char **argv)

@@ -44,12 +44,12 @@ const struct claim *note_claim(const struct note *note, const char *id)
 static void add_notes(struct note *note, const char *list)
 {
 	while (*list) {
-		size_t len = strcspn(list, ",");
+		size_t len = strcspn(list, ", \n");
 
 		if (len)
 			*push(note->notes, note->n_notes) = xstrndup(list, len);
 		list += len;
-		list += strspn(list, ", ");
+		list += strspn(list, ", \n");
 	}
 }
 
@@ -282,9 +282,10 @@ static int read_claims(struct reader *r, cmark_node *document)
 	if (r->note->n_claims == 0)
 		return fail(
 			r->error,
-			"%s: expected claims, as a list under \"## Claims\" "
+			"%s:%d: expected claims, as a list under \"## Claims\" "
 			"or \"## Refuted\"",
-			r->path);
+			r->path,
+			r->first_line + cmark_node_get_end_line(document) - 1);
 	return 0;
 }
 
@@ -296,6 +297,29 @@ static const char *front_matter_end(const char *text)
 		if (!strncmp(line, "\n---\n", 5) || !strcmp(line, "\n---"))
 			return line + 1;
 	return NULL;
+}
+
+/* Sentences go to terminals, logs and JSON as they are. */
+static int check_bytes(struct reader *r, const char *text, size_t len)
+{
+	size_t good = safe_span(text, len), n = 1;
+	int line = 1, ret;
+	char *found;
+
+	if (good == len)
+		return 0;
+	for (size_t i = 0; i < good; i++)
+		line += text[i] == '\n';
+	/* All of a character that is well-formed, but not printable. */
+	while (good + n < len && (text[good + n] & 0xc0) == 0x80)
+		n++;
+	found = safe_text(text + good, n);
+	ret = fail(r->error,
+		   "%s:%d: expected printable UTF-8 with Unix line ends; "
+		   "found %s",
+		   r->path, line, found);
+	free(found);
+	return ret;
 }
 
 int note_read(struct note *note, const char *path, struct error *error)
@@ -311,11 +335,9 @@ int note_read(struct note *note, const char *path, struct error *error)
 	text = read_file(path, NOTE_MAX, &len, error);
 	if (!text)
 		return -1;
-	if (strlen(text) != len) {
-		ret = fail(error, "%s: a NUL byte at offset %zu", path,
-			   strlen(text));
+	ret = check_bytes(&r, text, len);
+	if (ret == -1)
 		goto out;
-	}
 	if (strncmp(text, "---\n", 4) != 0) {
 		ret = fail(error,
 			   "%s:1: expected front matter that begins with "
@@ -325,7 +347,8 @@ int note_read(struct note *note, const char *path, struct error *error)
 	}
 	end = front_matter_end(text);
 	if (!end) {
-		ret = fail(error, "%s: expected \"---\" after the front matter",
+		ret = fail(error,
+			   "%s:1: expected \"---\" after the front matter",
 			   path);
 		goto out;
 	}

@@ -112,6 +112,14 @@ int pool_start(struct pool *pool, const struct task *task, struct error *error)
 	return 0;
 }
 
+void pool_set_deadline(struct pool *pool, const struct task *task,
+		       double seconds)
+{
+	for (struct running *r = pool->running; r; r = r->next)
+		if (r->task == task && r->phase == RUNNING)
+			r->next_phase = now_ns() + seconds * 1e9;
+}
+
 /* Read @max bytes at most; closes and forgets @fd at its end. */
 static void take_output(struct running *running, int *fd, size_t max)
 {

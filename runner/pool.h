@@ -33,6 +33,10 @@ void pool_free(struct pool *pool);
 /* Start @task, which must stay valid until its on_end() returned. */
 int pool_start(struct pool *pool, const struct task *task, struct error *error);
 
+/* From now on @task has @seconds left; 0 ends it. */
+void pool_set_deadline(struct pool *pool, const struct task *task,
+		       double seconds);
+
 /* How many run. */
 size_t pool_running(const struct pool *pool);
 

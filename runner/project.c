@@ -58,6 +58,16 @@ void lab_dir_free(struct lab_dir *lab)
 	free(lab->exe);
 }
 
+struct lab_dir lab_dir_copy(const struct lab_dir *lab)
+{
+	return (struct lab_dir){
+		.name = xstrdup(lab->name),
+		.path = xstrdup(lab->path),
+		.source = xstrdup(lab->source),
+		.exe = xstrdup(lab->exe),
+	};
+}
+
 /* A folder of its own, not a link to somewhere else. */
 static bool is_folder(const char *path)
 {
@@ -198,8 +208,10 @@ int lab_find(const struct project *project, const char *arg,
 	found = strchr(name, '/')
 			? take(project, path, lab) || take(project, name, lab)
 			: take(project, bare, lab) || take(project, path, lab);
-	free(name);
 	free(bare);
 	free(real);
-	return found ? 0 : unknown(project, arg, error);
+	if (!found)
+		unknown(project, name, error);
+	free(name);
+	return found ? 0 : -1;
 }

@@ -37,6 +37,7 @@ int project_open(struct project *project, const char *source,
 int lab_find(const struct project *project, const char *arg,
 	     struct lab_dir *lab, struct error *error);
 void lab_dir_free(struct lab_dir *lab);
+struct lab_dir lab_dir_copy(const struct lab_dir *lab);
 
 /* All labs in labs/, by name. Free each, and the array. */
 size_t lab_list(const struct project *project, struct lab_dir **labs);

@@ -128,6 +128,7 @@ static bool settled(enum seen seen)
 static enum difference compare(struct run *run, const struct tap *old)
 {
 	enum difference difference = SAME;
+	bool unsettles = false;
 
 	for (size_t i = 0; i < run->n_results; i++) {
 		struct result *result = &run->results[i];
@@ -140,6 +141,7 @@ static enum difference compare(struct run *run, const struct tap *old)
 			result->recorded = before == SEEN_HOLDS
 						   ? VERDICT_HOLDS
 						   : VERDICT_REFUTED;
+		unsettles = unsettles || (settled(before) && !settled(now));
 		if (settled(before) && settled(now) && before != now)
 			difference = CONTRADICTS;
 		else if ((settled(now) && !settled(before)) || !was)
@@ -151,7 +153,8 @@ static enum difference compare(struct run *run, const struct tap *old)
 		if (!note_claim(&run->note, old->reports[i].id) &&
 		    difference == SAME)
 			difference = SETTLES_MORE;
-	return difference;
+	/* What this machine has to skip, another one found out. */
+	return difference == SETTLES_MORE && unsettles ? SAME : difference;
 }
 
 static char *record_text(const struct run *run, size_t *len)
@@ -173,10 +176,17 @@ static void write_record(struct run *run, const char *dir, const char *name,
 	struct error error;
 	size_t len;
 	char *text = record_text(run, &len);
+	int ret;
 
-	if (replace_file(dir, name, text, len, &error) == 0)
+	/* Without all of its verdicts it would be no record. */
+	if (run->out.lost)
+		ret = fail(&error, "the output is longer than %d MiB",
+			   2 * CAPTURE_KEEP >> 20);
+	else
+		ret = replace_file(dir, name, text, len, &error);
+	if (ret == 0) {
 		run->record = state;
-	else {
+	} else {
 		run->could_not_record = true;
 		run_reason(run, STATUS_ERROR, "could not record: %s",
 			   error.text);

@@ -12,9 +12,9 @@
  *
  * The same verdicts leave the record untouched; so do verdicts that are a
  * part of it, when this machine had to skip more. A run that settles more
- * claims and contradicts none replaces it. Another verdict is a drift: the
- * output goes to SERIES.out.new, and the record stays. A run that did not
- * pass becomes no record.
+ * claims, and none less, and contradicts none replaces it. Another verdict is a
+ * drift: the output goes to SERIES.out.new, and the record stays. A run that
+ * did not pass becomes no record.
  */
 void record_update(struct run *run, bool may_write);
 

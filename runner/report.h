@@ -21,6 +21,12 @@ void report_text(FILE *out, const struct run *run, bool colour, bool verbose);
 /* The lines below many labs. */
 void report_totals(FILE *out, struct run *const *runs, size_t n, bool colour);
 
+/*
+ * Labs and their claims down, places across, the verdict in the cell, and a
+ * footnote for each skip.
+ */
+void report_table(FILE *out, struct run *const *runs, size_t n);
+
 /* Whole documents: TAP 14, JUnit as Jenkins has it, JSON (docs/design.md). */
 void report_tap(FILE *out, struct run *const *runs, size_t n);
 void report_junit(FILE *out, struct run *const *runs, size_t n);

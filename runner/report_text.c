@@ -150,20 +150,19 @@ static void put_missing(FILE *out, const struct run *run, bool colour)
 			put_result(out, &run->results[i], colour);
 }
 
-/* Claims say for themselves why they failed; this is for the rest. */
+/* Claims and needs speak for themselves; this is for the rest. */
 static void put_reasons(FILE *out, const struct run *run, bool colour)
 {
-	static const char *const marks[] = { "", "", "DRIFT", "FAILED",
+	static const char *const marks[] = { "", "skipped", "DRIFT", "FAILED",
 					     "ERROR" };
 
-	/* The lab's own lines have told. */
-	if (run->status == STATUS_SKIP)
-		return;
 	for (size_t i = 0; i < run->n_reasons; i++) {
 		bool of_claim = !strncmp(run->reasons[i], "claim ", 6) &&
 				!strstr(run->reasons[i], ": recorded ");
+		bool of_need = !strncmp(run->reasons[i], "need ", 5);
 
-		if (!of_claim)
+		/* Their own lines have told. */
+		if (!of_claim && !of_need)
 			put_mark(out, marks[run->status], run->status, colour,
 				 run->reasons[i]);
 	}

@@ -93,6 +93,9 @@ char *outcome_text(const struct outcome *outcome)
 	case END_EXIT:
 		return xasprintf("exit status %d", outcome->value);
 	case END_SIGNAL:
+		/* Real-time signals have no names. */
+		if (!sigabbrev_np(outcome->value))
+			return xasprintf("killed by signal %d", outcome->value);
 		return xasprintf("killed by SIG%s",
 				 sigabbrev_np(outcome->value));
 	case END_TIMEOUT:

@@ -9,7 +9,12 @@
 #include "runner/note.h"
 
 /* A lab that floods must not fill the runner's memory. */
-enum { REPORTS_MAX = 1000, POINTS_MAX = 100000, PROBLEMS_MAX = 20 };
+enum {
+	LINE_LEN_MAX = 2048, /* the rest is not looked at */
+	REPORTS_MAX = 1000,
+	POINTS_MAX = 100000,
+	PROBLEMS_MAX = 20
+};
 
 static void __attribute__((format(printf, 2, 3)))
 problem(struct tap *tap, const char *format, ...)
@@ -26,6 +31,12 @@ problem(struct tap *tap, const char *format, ...)
 	*push(tap->problems, tap->n_problems) = text;
 }
 
+/* How much of @text a problem quotes. */
+static int shown(const char *text)
+{
+	return whole_characters(text, strnlen(text, 80));
+}
+
 void tap_start(struct tap *tap)
 {
 	*tap = (struct tap){ .plan = -1, .where_of = -1 };
@@ -35,6 +46,7 @@ static void where_free(struct where *where)
 {
 	free(where->at);
 	free(where->condition);
+	*where = (struct where){ 0 };
 }
 
 void tap_free(struct tap *tap)
@@ -112,8 +124,11 @@ static enum tap_line take_control(struct tap *tap, const char *id, bool held)
 	struct report *report = report_of(tap, id, strlen(id));
 
 	tap->where_of_control = true;
-	if (report && report->control != CONTROL_FAILED)
+	/* Of several controls, show the first that failed. */
+	if (report && report->control != CONTROL_FAILED) {
 		report->control = held ? CONTROL_HELD : CONTROL_FAILED;
+		where_free(&report->control_where);
+	}
 	return TAP_CONTROL;
 }
 
@@ -124,8 +139,9 @@ static enum tap_line take_verdict(struct tap *tap, const char *id, bool holds)
 	size_t len = strcspn(id, " ");
 	struct report *report;
 
-	if (!skip && !todo && id[len])
-		problem(tap, "a verdict line that no lab prints: %.80s", id);
+	if ((!skip && !todo && id[len]) || len > CLAIM_ID_MAX)
+		problem(tap, "a verdict line that no lab prints: %.*s",
+			shown(id), id);
 	report = report_of(tap, id, len);
 	if (!report)
 		return TAP_VERDICT;
@@ -157,9 +173,11 @@ static enum tap_line take_numbered(struct tap *tap, const char *rest,
 		problem(tap, "verdict line %ld has number %ld", tap->numbered,
 			number);
 	if (tap->plan != -1)
-		problem(tap, "a verdict line after the plan: %.80s", rest);
+		problem(tap, "a verdict line after the plan: %.*s", shown(rest),
+			rest);
 	if (!id) {
-		problem(tap, "a verdict line without an id: %.80s", rest);
+		problem(tap, "a verdict line without an id: %.*s", shown(rest),
+			rest);
 		return TAP_VERDICT;
 	}
 	of = after(id, "control of ");
@@ -190,11 +208,8 @@ static enum tap_line take_where(struct tap *tap, const char *rest)
 		return TAP_TEXT;
 	report = &tap->reports[tap->where_of];
 	where = tap->where_of_control ? &report->control_where : &report->where;
-	/* Of several controls, show the one that failed: it is the last. */
-	if (where->at &&
-	    (!tap->where_of_control || report->control != CONTROL_FAILED))
+	if (where->at)
 		return TAP_WHERE;
-	where_free(where);
 	where->at = xstrndup(rest, colon - rest);
 	where->condition = xstrdup(colon + 2);
 	return TAP_WHERE;
@@ -203,10 +218,11 @@ static enum tap_line take_where(struct tap *tap, const char *rest)
 static enum tap_line take_no_control(struct tap *tap, const char *rest)
 {
 	size_t len = strcspn(rest, ":");
+	const char *reason = after(rest + len, ": ");
 	struct report *report = report_of(tap, rest, len);
 
-	if (report && rest[len] && !report->no_control)
-		report->no_control = xstrdup(rest + len + 2);
+	if (report && reason && !report->no_control)
+		report->no_control = xstrdup(reason);
 	return TAP_NO_CONTROL;
 }
 
@@ -214,9 +230,10 @@ static enum tap_line take_metric(struct tap *tap, const char *rest)
 {
 	char name[64], unit[32];
 	double value;
+	int end;
 
-	if (sscanf(rest, "%63s %lf %31s", name, &value, unit) != 3 ||
-	    !isfinite(value) || tap->n_metrics == POINTS_MAX)
+	if (sscanf(rest, "%63s %lf %31s%n", name, &value, unit, &end) != 3 ||
+	    rest[end] || !isfinite(value) || tap->n_metrics == POINTS_MAX)
 		return TAP_TEXT;
 	*push(tap->metrics, tap->n_metrics) =
 		(struct metric){ xstrdup(name), value, xstrdup(unit) };
@@ -227,9 +244,11 @@ static enum tap_line take_point(struct tap *tap, const char *rest)
 {
 	char series[64];
 	double x, y;
+	int end;
 
-	if (sscanf(rest, "%63s %lf %lf", series, &x, &y) != 3 || !isfinite(x) ||
-	    !isfinite(y) || tap->n_points == POINTS_MAX)
+	if (sscanf(rest, "%63s %lf %lf%n", series, &x, &y, &end) != 3 ||
+	    rest[end] || !isfinite(x) || !isfinite(y) ||
+	    tap->n_points == POINTS_MAX)
 		return TAP_TEXT;
 	*push(tap->points, tap->n_points) =
 		(struct point){ xstrdup(series), x, y };
@@ -253,8 +272,16 @@ static enum tap_line take_unmet(struct tap *tap, const char *rest)
 
 enum tap_line tap_line(struct tap *tap, const char *line)
 {
+	char start[LINE_LEN_MAX + 1];
+	size_t len = strnlen(line, LINE_LEN_MAX);
 	const char *rest;
 
+	if (line[len]) {
+		len = whole_characters(line, len);
+		memcpy(start, line, len);
+		start[len] = '\0';
+		line = start;
+	}
 	if ((rest = after(line, "ok ")))
 		return take_numbered(tap, rest, true);
 	if ((rest = after(line, "not ok ")))

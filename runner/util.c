@@ -14,9 +14,11 @@
 int fail(struct error *error, const char *format, ...)
 {
 	va_list args;
+	size_t max = sizeof(error->text);
 
 	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
+	if (vsnprintf(error->text, max, format, args) >= (int)max)
+		error->text[whole_characters(error->text, max - 1)] = '\0';
 	va_end(args);
 	return -1;
 }
@@ -127,14 +129,16 @@ int replace_file(const char *dir, const char *name, const char *text,
 	    fsync(fd) == -1 || rename(aside, path) == -1) {
 		fail(error, "cannot write %s: %m; what was there is kept",
 		     path);
-		unlink(aside);
 		goto out;
 	}
 	fsync(dir_fd);
 	ret = 0;
 out:
-	if (fd != -1)
+	if (fd != -1) {
 		close(fd);
+		if (ret == -1)
+			unlink(aside);
+	}
 	if (dir_fd != -1)
 		close(dir_fd);
 	free(path);
@@ -177,32 +181,73 @@ static size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *code)
 	return 0;
 }
 
+size_t whole_characters(const char *text, size_t len)
+{
+	size_t last = len;
+	uint32_t code;
+
+	while (last && len - last < 3 && (text[last - 1] & 0xc0) == 0x80)
+		last--;
+	if (!last || (text[last - 1] & 0xc0) != 0xc0)
+		return len;
+	last--;
+	return utf8_decode((const unsigned char *)text + last, len - last,
+			   &code)
+		       ? len
+		       : last;
+}
+
 /* Controls, and the marks that reorder or hide text (Unicode TR36). */
 static bool drives_terminal(uint32_t c)
 {
 	return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
-	       (c >= 0x80 && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-	       c == 0xfeff || (c & 0xfffe) == 0xfffe ||
-	       (c >= 0xfdd0 && c <= 0xfdef);
+	       (c >= 0x80 && c < 0xa0) || c == 0x61c ||
+	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+	       (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef) ||
+	       (c >= 0xe0000 && c <= 0xe0fff);
+}
+
+/* The length of the character at @s, and whether it is safe; at least 1. */
+static size_t next_character(const char *s, size_t len, bool *safe)
+{
+	uint32_t code;
+	size_t n = utf8_decode((const unsigned char *)s, len, &code);
+
+	*safe = n && !drives_terminal(code);
+	return n ? n : 1;
+}
+
+size_t safe_span(const char *text, size_t len)
+{
+	size_t span = 0;
+	bool safe;
+
+	while (span < len) {
+		size_t n = next_character(text + span, len - span, &safe);
+
+		if (!safe)
+			break;
+		span += n;
+	}
+	return span;
 }
 
 void put_safe(FILE *out, const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	while (len) {
-		uint32_t code;
-		size_t n = utf8_decode(s, len, &code);
+		size_t n = safe_span(text, len);
+		bool safe;
 
-		if (n && !drives_terminal(code)) {
-			fwrite(s, 1, n, out);
-		} else {
-			n = n ? n : 1;
-			for (size_t i = 0; i < n; i++)
-				fprintf(out, "\\x%02x", s[i]);
-		}
-		s += n;
+		fwrite(text, 1, n, out);
+		text += n;
+		len -= n;
+		if (!len)
+			break;
+		n = next_character(text, len, &safe);
+		for (size_t i = 0; i < n; i++)
+			fprintf(out, "\\x%02x", (unsigned char)text[i]);
+		text += n;
 		len -= n;
 	}
 }

@@ -57,8 +57,14 @@ int replace_file(const char *dir, const char *name, const char *text,
  */
 void put_safe(FILE *out, const char *text, size_t len);
 
-/* The same as a string; free() it. */
+/* How many bytes at the start of @text put_safe() leaves as they are. */
+size_t safe_span(const char *text, size_t len);
+
+/* What put_safe() prints, as a string; free() it. */
 char *safe_text(const char *text, size_t len);
+
+/* @len, less the bytes of a last character that was cut short by it. */
+size_t whole_characters(const char *text, size_t len);
 
 /* Columns that printable UTF-8 @text takes: wide characters take two. */
 int text_width(const char *text);
