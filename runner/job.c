@@ -15,6 +15,9 @@
 
 enum { BOOT_MAX_S = 30, BOOTS_MAX = 2, CONSOLE_LINES = 20 };
 
+/* How much longer than the host an emulated machine may take. */
+enum { TCG_SLOWDOWN = 3 };
+
 /*
  * Remove @tmp with all in it, also from folders that the lab has locked;
  * returns how much was in it.
@@ -96,6 +99,13 @@ static void on_host_end(void *context, const struct outcome *outcome,
 	over(job);
 }
 
+static double guest_timeout_s(const struct job *job)
+{
+	bool emulated = !strcmp(job->guest.accel, "tcg");
+
+	return job->timeout_s * (emulated ? TCG_SLOWDOWN : 1);
+}
+
 /* Keep it aside; what went wrong in a guest mostly stands there. */
 static void keep_console(struct job *job)
 {
@@ -119,7 +129,7 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 	(void)left_behind; /* QEMU's affair, and its keeper saw to it */
 	guest_finish(&job->guest, qemu, &run->outcome);
 	if (run->outcome.end == END_TIMEOUT)
-		run->outcome.value = job->timeout_s;
+		run->outcome.value = guest_timeout_s(job);
 	/* Not if it is us who are stopped. */
 	if (run->outcome.end == END_BOOT_FAILURE && job->boots < BOOTS_MAX &&
 	    !pool_signal(job->pool)) {
@@ -291,7 +301,7 @@ void job_tick(struct job *job)
 		return;
 	if (guest_has_started(&job->guest)) {
 		job->started = true;
-		pool_set_deadline(job->pool, &job->task, job->timeout_s);
+		pool_set_deadline(job->pool, &job->task, guest_timeout_s(job));
 	} else if (now_ns() > job->boot_deadline) {
 		pool_set_deadline(job->pool, &job->task, 0);
 	}
