@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -152,12 +153,14 @@ static bool probe_cpus(struct probe *p, const char *arg)
 static bool probe_tool(struct probe *p, const char *arg)
 {
 	const char *dir = getenv("PATH");
+	struct stat st;
 	char path[512];
 
 	for (size_t len; dir && *dir; dir += len + (dir[len] == ':')) {
 		len = strcspn(dir, ":");
 		snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, arg);
-		if (access(path, X_OK) == 0) {
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+		    access(path, X_OK) == 0) {
 			found(p, "%.150s", path);
 			return true;
 		}

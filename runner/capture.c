@@ -43,10 +43,9 @@ static void keep(struct capture *c, const char *text, size_t len)
 	size_t first = len < room ? len : room;
 
 	if (first) {
-		/* Grown in steps: most labs print little. */
-		c->head = realloc(c->head, c->head_len + first);
+		/* All at once: pages that no line reaches cost nothing. */
 		if (!c->head)
-			abort();
+			c->head = xcalloc(1, CAPTURE_KEEP);
 		memcpy(c->head + c->head_len, text, first);
 		c->head_len += first;
 	}

@@ -21,12 +21,13 @@
 
 /*
  * A guest may write to its ports for ever, so no file of QEMU's grows beyond
- * 16 MiB: with SIGXFSZ ignored the write fails, QEMU drops the byte, and the
+ * a limit: with SIGXFSZ ignored the write fails, QEMU drops the byte, and the
  * guest goes on. QEMU's complaints go to a file, not among the lab's output.
- * $1 is that file. ulimit counts in 512 bytes; bash, in 1024.
+ * $1 is that file, $2 the limit, which ulimit takes in 512 bytes (in bash:
+ * 1024).
  */
 #define LIMITED                                                                \
-	"trap '' XFSZ; ulimit -f 32768; exec 2>\"$1\"; shift; exec \"$@\""
+	"trap '' XFSZ; exec 2>\"$1\"; ulimit -f $2; shift 2; exec \"$@\""
 
 enum { ARGS_MAX = 96 };
 
@@ -262,6 +263,23 @@ static void escape_commas(const char *path, char *out, size_t size)
 	out[n] = '\0';
 }
 
+/*
+ * The kernel copies the initramfs into a tmpfs of half its memory while the
+ * original is still there, so a large one needs more than was asked for.
+ */
+static unsigned int memory_mib(const struct guest *g,
+			       const struct guest_options *o)
+{
+	unsigned int wanted = o->memory_mib ? o->memory_mib : 512, least;
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (stat(pathf(path, "%s/initramfs", g->dir), &st) == -1)
+		return wanted;
+	least = 96 + 4 * (st.st_size >> 20);
+	return wanted < least ? least : wanted;
+}
+
 static void machine_args(struct args *a, const struct guest *g,
 			 const struct guest_options *o)
 {
@@ -287,7 +305,7 @@ static void machine_args(struct args *a, const struct guest *g,
 	arg(a, "-smp");
 	arg(a, "%u", o->cpus ? o->cpus : 2);
 	arg(a, "-m");
-	arg(a, "%uM", o->memory_mib ? o->memory_mib : 512);
+	arg(a, "%uM", memory_mib(g, o));
 }
 
 static void device_args(struct args *a, const struct guest *g)
@@ -324,6 +342,7 @@ static int make_argv(struct guest *g, const struct kernel *k,
 	arg(&a, "%s", LIMITED);
 	arg(&a, "guest");
 	arg(&a, "%s/qemu", g->dir);
+	arg(&a, "%u", 2 * (o->log_kib ? o->log_kib : 16 << 10));
 	arg(&a, "%s", QEMU);
 	machine_args(&a, g, o);
 	device_args(&a, g);
@@ -333,7 +352,8 @@ static int make_argv(struct guest *g, const struct kernel *k,
 	arg(&a, "%s/initramfs", g->dir);
 	arg(&a, "-append");
 	arg(&a,
-	    "console=ttyS0,115200 quiet printk.time=1 panic=-1 tsc=reliable "
+	    "console=ttyS0,115200 quiet printk.time=1 panic=-1 reboot=t "
+	    "tsc=reliable "
 	    "no_timer_check random.trust_cpu=on "
 	    "cryptomgr.notests%s%s",
 	    o->append ? " " : "", o->append ? o->append : "");

@@ -17,7 +17,7 @@
 #include "runner/outcome.h"
 
 struct guest_options {
-	unsigned int memory_mib;    /* 0: 512 */
+	unsigned int memory_mib;    /* 0: 512; more if the files need it */
 	unsigned int cpus;	    /* 0: 2 */
 	const char *accel;	    /* "kvm", "tcg"; NULL: what works here */
 	bool svm;		    /* give the guest a /dev/kvm, by kvm-amd */
@@ -27,6 +27,7 @@ struct guest_options {
 	const char *const *files;   /* plain files, kept at their paths */
 	const char *const *env;	    /* "NAME=VALUE", more than PATH and HOME */
 	const char *dir;	    /* where the lab starts; NULL: "/" */
+	unsigned int log_kib;	    /* of the console at most; 0: 16 MiB */
 	const char *const *qemu;    /* more arguments, such as "-s" */
 	const char *append;	    /* more for the kernel's command line */
 	const char *init;	    /* NULL: guest_init beside the runner */

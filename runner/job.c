@@ -78,6 +78,8 @@ static void on_data(void *context, bool is_err, const char *data, size_t len)
 
 static void over(struct job *job)
 {
+	free(job->modules);
+	job->modules = NULL;
 	job->running = false;
 	job->on_over(job);
 }
@@ -142,6 +144,12 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 	if (troubled)
 		run_reason(run, STATUS_FAIL, "the guest's kernel said: %s",
 			   trouble);
+	if (run->status == STATUS_SKIP && module_exists(&run->lab) &&
+	    !job->modules)
+		run_reason(run, STATUS_SKIP,
+			   "kernel %s has no headers to build %s/mod with; "
+			   "run: runner kernels fetch --headers %s",
+			   run->place, run->lab.path, run->place);
 	if (run->status >= STATUS_FAIL)
 		keep_console(job);
 	capture_end(&run->err);
@@ -228,9 +236,9 @@ static int prepare_guest(struct job *job, struct error *error)
 	const struct lab_dir *lab = &job->run->lab;
 	struct words tools = { 0 }, files = { 0 }, env = { 0 };
 	struct guest_options options = { 0 };
-	char *modules = NULL, *variable = NULL;
+	char *variable = NULL;
 	struct needs needs;
-	int ret;
+	int ret = 0;
 
 	if (needs_ask(lab, &needs, error) == -1)
 		return -1;
@@ -240,16 +248,12 @@ static int prepare_guest(struct job *job, struct error *error)
 	for (size_t i = 0; i < needs.n; i++)
 		if (!strncmp(needs.list[i].name, "tool:", 5))
 			add_word(&tools, needs.list[i].name + 5);
-	ret = 0;
-	if (module_exists(lab)) {
-		modules = module_build(lab, &job->place->kernel, error);
-		ret = modules ? add_modules(&files, modules, error) : -1;
+	if (job->modules) {
+		ret = add_modules(&files, job->modules, error);
+		variable = xasprintf("NOTELAB_MODULES=%s", job->modules);
+		add_word(&env, variable);
 	}
 	if (ret == 0) {
-		if (modules) {
-			variable = xasprintf("NOTELAB_MODULES=%s", modules);
-			add_word(&env, variable);
-		}
 		add_word(&tools, NULL);
 		add_word(&files, NULL);
 		add_word(&env, NULL);
@@ -264,16 +268,31 @@ static int prepare_guest(struct job *job, struct error *error)
 	free(tools.list);
 	free(files.list);
 	free(env.list);
-	free(modules);
 	free(variable);
 	needs_free(&needs);
 	return ret;
+}
+
+/* Without headers there is no module, and the lab says that it needs one. */
+static int build_modules(struct job *job, struct error *error)
+{
+	const struct lab_dir *lab = &job->run->lab;
+
+	if (job->modules || !job->place->kernel.build[0] || !module_exists(lab))
+		return 0;
+	job->modules = module_build(lab, &job->place->kernel, error);
+	return job->modules ? 0 : -1;
 }
 
 static void start_guest(struct job *job)
 {
 	struct error error;
 
+	if (build_modules(job, &error) == -1) {
+		run_reason(job->run, STATUS_ERROR, "%s", error.text);
+		over(job);
+		return;
+	}
 	if (prepare_guest(job, &error) == -1) {
 		give_up(job, error.text);
 		return;

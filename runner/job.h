@@ -30,7 +30,8 @@ struct job {
 	char **env;
 	char *tmp; /* the lab's own temporary folder, and where it starts */
 	struct guest guest;
-	bool started; /* the lab, in its guest */
+	char *modules; /* the folder of those built for the guest's kernel */
+	bool started;  /* the lab, in its guest */
 	uint64_t boot_deadline;
 	int boots;
 };

@@ -247,7 +247,12 @@ static _Noreturn void be_keeper(enum isolation isolation,
 	/* Away from the terminal's process group: Ctrl-C is the runner's. */
 	setsid();
 	prctl(PR_SET_NAME, "keeper");
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/*
+	 * With its init a namespace is gone. A subreaper has to outlive the
+	 * runner, to kill what there is: the closed pipe tells it.
+	 */
+	if (isolation != ISOLATE_GROUP)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* The runner ignores SIGPIPE, and that would go down to the lab. */
 	signal(SIGPIPE, SIG_DFL);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/lab.h"
 #include "runner/commands.h"
@@ -34,18 +35,21 @@ static int dispatch(int argc, char **argv)
 	return run_command(argc, argv);
 }
 
-int main(int argc, char **argv)
+/* Also behind --help, which ends in argp. */
+static void close_stdout(void)
 {
-	int status;
-
-	setlocale(LC_CTYPE, "C.UTF-8");
-	argp_err_exit_status = EXIT_USAGE;
-	/* A reader that goes away is an error of write(), told below. */
-	signal(SIGPIPE, SIG_IGN);
-	status = dispatch(argc, argv);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		fprintf(stderr, "runner: cannot write to stdout: %m\n");
-		return EXIT_BROKEN;
+		_exit(EXIT_BROKEN);
 	}
-	return status;
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	argp_err_exit_status = EXIT_USAGE;
+	/* A reader that goes away is an error of write(), told at the end. */
+	signal(SIGPIPE, SIG_IGN);
+	atexit(close_stdout);
+	return dispatch(argc, argv);
 }

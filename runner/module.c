@@ -71,24 +71,36 @@ static int copy_sources(const struct lab_dir *lab, const char *to,
 	return ret;
 }
 
-/* The first line in which the compiler complains. */
-static void quote(const char *log, struct error *error, const char *what)
+/*
+ * Quote the first line of @dir's log in which the compiler complains, else
+ * the last one. It names the copy in @dir; whoever mends it needs the source.
+ */
+static void quote(const struct lab_dir *lab, const char *dir,
+		  struct error *error)
 {
-	struct error ignored;
-	size_t len;
-	char *text = read_file(log, SOURCE_MAX, &len, &ignored);
-	char *rest = text, *line = NULL;
+	char *log = xasprintf("%s/log", dir);
+	size_t len, dir_len = strlen(dir);
+	char *text = read_file(log, SOURCE_MAX, &len, error);
+	char *rest = text;
+	const char *found = "make said nothing";
+	bool in_copy;
 
-	while (rest && (line = strsep(&rest, "\n")))
-		if (strstr(line, "error:") || strstr(line, "Error "))
+	for (char *line; rest && (line = strsep(&rest, "\n"));) {
+		if (*line)
+			found = line;
+		if (strstr(line, "error:") || strstr(line, "ERROR:"))
 			break;
-	fail(error, "cannot build %s: %.500s; all of it is in %s", what,
-	     line ? line : "no error was named", log);
+	}
+	in_copy = !strncmp(found, dir, dir_len) && found[dir_len] == '/';
+	fail(error, "cannot build %s/mod: %s%s%.400s; all of it is in %s",
+	     lab->path, in_copy ? lab->path : "", in_copy ? "/mod" : "",
+	     in_copy ? found + dir_len : found, log);
 	free(text);
+	free(log);
 }
 
-static int make_modules(const struct kernel *kernel, const char *dir,
-			const char *what, struct error *error)
+static int make_modules(const struct lab_dir *lab, const struct kernel *kernel,
+			const char *dir, struct error *error)
 {
 	char *m = xasprintf("M=%s", dir), *log = xasprintf("%s/log", dir);
 	/* Type information for BPF is no use here, and needs pahole. */
@@ -99,7 +111,7 @@ static int make_modules(const struct kernel *kernel, const char *dir,
 			       "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"),
 			  NULL, log);
 	if (status != 0)
-		quote(log, error, what);
+		quote(lab, dir, error);
 	free(m);
 	free(log);
 	return status == 0 ? 0 : -1;
@@ -117,6 +129,8 @@ char *module_build(const struct lab_dir *lab, const struct kernel *kernel,
 		     "kernel %s has no headers to build %s/mod with; run: "
 		     "runner kernels fetch --headers %s",
 		     kernel->name, lab->path, kernel->name);
+	} else if (!tool_exists("make")) {
+		fail(error, "no make on PATH to build %s/mod with", lab->path);
 	} else if (mkdir(dir, 0777) == -1 && errno != EEXIST) {
 		fail(error, "cannot make the folder %s: %m", dir);
 	} else {
@@ -126,7 +140,7 @@ char *module_build(const struct lab_dir *lab, const struct kernel *kernel,
 			flock(lock, LOCK_EX);
 		ret = copy_sources(lab, dir, error);
 		if (ret == 0)
-			ret = make_modules(kernel, dir, lab->path, error);
+			ret = make_modules(lab, kernel, dir, error);
 	}
 	if (lock != -1)
 		close(lock);

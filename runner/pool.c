@@ -120,8 +120,22 @@ void pool_set_deadline(struct pool *pool, const struct task *task,
 			r->next_phase = now_ns() + seconds * 1e9;
 }
 
+/*
+ * A child that is just being forked holds a copy of @fd for a moment, so to
+ * close it does not end the watch: events would come for a task that is gone.
+ */
+static void unwatch(const struct pool *pool, int *fd)
+{
+	if (*fd == -1)
+		return;
+	epoll_ctl(pool->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	close(*fd);
+	*fd = -1;
+}
+
 /* Read @max bytes at most; closes and forgets @fd at its end. */
-static void take_output(struct running *running, int *fd, size_t max)
+static void take_output(const struct pool *pool, struct running *running,
+			int *fd, size_t max)
 {
 	static char buffer[64 << 10];
 	bool is_err = fd == &running->keeper.err;
@@ -134,8 +148,7 @@ static void take_output(struct running *running, int *fd, size_t max)
 					       buffer, got);
 			max -= (size_t)got < max ? (size_t)got : max;
 		} else if (got == 0 || errno != EAGAIN) {
-			close(*fd);
-			*fd = -1;
+			unwatch(pool, fd);
 		} else {
 			return;
 		}
@@ -172,27 +185,40 @@ static void fill_outcome(const struct running *running, const struct kept *kept,
 	}
 }
 
-/* Without a namespace, a keeper that was killed leaves us its children. */
-static void kill_orphans(struct pool *pool)
+static bool is_keeper(const struct pool *pool, pid_t pid)
 {
-	char path[64];
-	FILE *file;
+	for (const struct running *r = pool->running; r; r = r->next)
+		if (r->keeper.pid == pid)
+			return true;
+	return false;
+}
+
+/* Kill and reap our children, but for the keepers; false if there are none. */
+static bool kill_children(const struct pool *pool)
+{
+	FILE *file = fopen("/proc/thread-self/children", "re");
+	bool any = false;
 	int pid;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	file = fopen(path, "re");
 	while (file && fscanf(file, "%d", &pid) == 1) {
-		bool ours = false;
-
-		for (struct running *r = pool->running; r; r = r->next)
-			ours = ours || r->keeper.pid == pid;
-		if (!ours) {
-			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-		}
+		if (is_keeper(pool, pid))
+			continue;
+		kill(pid, SIGKILL);
+		any = waitpid(pid, NULL, 0) == pid || any;
 	}
 	if (file)
 		fclose(file);
+	return any;
+}
+
+/*
+ * Without a namespace, a keeper that was killed leaves us its children, and
+ * each of them its own: pass after pass reaches the last.
+ */
+static void kill_orphans(const struct pool *pool)
+{
+	while (kill_children(pool))
+		;
 }
 
 static void finish(struct pool *pool, struct running *running)
@@ -213,8 +239,8 @@ static void finish(struct pool *pool, struct running *running)
 	if (!complete)
 		kill_orphans(pool);
 	/* Nobody is left to write, but somebody may have escaped. */
-	take_output(running, &keeper->out, DRAIN_MAX);
-	take_output(running, &keeper->err, DRAIN_MAX);
+	take_output(pool, running, &keeper->out, DRAIN_MAX);
+	take_output(pool, running, &keeper->err, DRAIN_MAX);
 	fill_outcome(running, &kept, complete, &outcome);
 	if (running->phase != RUNNING) {
 		outcome.end = END_TIMEOUT;
@@ -224,13 +250,11 @@ static void finish(struct pool *pool, struct running *running)
 				 "stopped by SIG%s",
 				 sigabbrev_np(pool->signal));
 	}
-	close(keeper->pidfd);
+	unwatch(pool, &keeper->pidfd);
+	unwatch(pool, &keeper->out);
+	unwatch(pool, &keeper->err);
 	close(keeper->control);
 	close(keeper->kept);
-	if (keeper->out != -1)
-		close(keeper->out);
-	if (keeper->err != -1)
-		close(keeper->err);
 	running->task->on_end(running->task->context, &outcome,
 			      running->phase == RUNNING ? kept.left_behind : 0);
 	free(running);
@@ -269,8 +293,8 @@ static void handle(struct pool *pool, struct running *running)
 {
 	siginfo_t info = { 0 };
 
-	take_output(running, &running->keeper.out, DRAIN_MAX);
-	take_output(running, &running->keeper.err, DRAIN_MAX);
+	take_output(pool, running, &running->keeper.out, DRAIN_MAX);
+	take_output(pool, running, &running->keeper.err, DRAIN_MAX);
 	if (waitid(P_PIDFD, running->keeper.pidfd, &info,
 		   WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	    info.si_pid)

@@ -349,9 +349,10 @@ static void last_reference(void)
 static int run_memfd(void *fd)
 {
 	char *argv[] = { "memfd", "--needs", NULL };
+	int null = must(open("/dev/null", O_WRONLY | O_CLOEXEC));
 
 	/* What it prints is of no interest, only that it runs. */
-	must(dup2(must(open("/dev/null", O_WRONLY)), STDOUT_FILENO));
+	must(dup2(null, STDOUT_FILENO));
 	fexecve(*(int *)fd, argv, environ);
 	return errno;
 }
