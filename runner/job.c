@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <glob.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,7 +132,7 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 	(void)left_behind; /* QEMU's affair, and its keeper saw to it */
 	guest_finish(&job->guest, qemu, &run->outcome);
 	if (run->outcome.end == END_TIMEOUT)
-		run->outcome.value = guest_timeout_s(job);
+		run->outcome.value = ceil(guest_timeout_s(job));
 	/* Not if it is us who are stopped. */
 	if (run->outcome.end == END_BOOT_FAILURE && job->boots < BOOTS_MAX &&
 	    !pool_signal(job->pool)) {

@@ -2,6 +2,7 @@
 #include "runner/pool.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -244,7 +245,7 @@ static void finish(struct pool *pool, struct running *running)
 	fill_outcome(running, &kept, complete, &outcome);
 	if (running->phase != RUNNING) {
 		outcome.end = END_TIMEOUT;
-		outcome.value = running->task->timeout_s;
+		outcome.value = ceil(running->task->timeout_s);
 		if (running->stopped)
 			snprintf(outcome.reason, sizeof(outcome.reason),
 				 "stopped by SIG%s",

@@ -228,6 +228,7 @@ static int lock(const char *dir)
 static void update(struct run *run, bool may_write, const char *dir,
 		   const char *name, const char *path)
 {
+	char *pending;
 	struct error error;
 	struct tap old;
 
@@ -243,6 +244,7 @@ static void update(struct run *run, bool may_write, const char *dir,
 		drift(run, may_write, dir, name);
 		return;
 	}
+	pending = xasprintf("%s.new", path);
 	switch (compare(run, &old)) {
 	case SAME:
 		run->record = RECORD_CURRENT;
@@ -257,6 +259,11 @@ static void update(struct run *run, bool may_write, const char *dir,
 		drift(run, may_write, dir, name);
 		break;
 	}
+	/* A drift that no longer is one must not be adopted. */
+	if (may_write && (run->record == RECORD_CURRENT ||
+			  run->record == RECORD_NEW))
+		unlink(pending);
+	free(pending);
 	tap_free(&old);
 }
 
