@@ -135,9 +135,9 @@ int claim_summary(void);
 #undef must_ptr
 #undef must_neg
 #undef must_zero
-#define must(call)	(call)
-#define must_ptr(call)	(call)
-#define must_neg(call)	(call)
+#define must(call)	((void)0, (call))
+#define must_ptr(call)	((void)0, (call))
+#define must_neg(call)	((void)0, (call))
 #define must_zero(call) ((void)(call))
 #endif
 

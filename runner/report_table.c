@@ -124,7 +124,7 @@ void report_table(FILE *out, struct run *const *runs, size_t n)
 	for (size_t i = 0; i < table.n_footnotes; i++) {
 		int column = fprintf(out, "[%zu] ", i + 1);
 
-		put_folded(out, table.footnotes[i], column, 5);
+		put_folded(out, table.footnotes[i], column, 4);
 		free(table.footnotes[i]);
 	}
 	free(table.footnotes);

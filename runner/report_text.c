@@ -25,20 +25,23 @@ static const char *off(bool colour)
 
 void put_folded(FILE *out, const char *text, int column, int indent)
 {
+	bool first = true;
+
 	while (*text) {
 		size_t len = strcspn(text, " \n");
 		char *word = xstrndup(text, len);
 		int width = text_width(word);
 
-		if (column > indent && column + 1 + width > WIDTH) {
+		if (!first && column + 1 + width > WIDTH) {
 			fprintf(out, "\n%*s", indent, "");
 			column = indent;
-		} else if (column > indent) {
+		} else if (!first) {
 			fputc(' ', out);
 			column++;
 		}
 		fputs(word, out);
 		free(word);
+		first = false;
 		column += width;
 		text += len;
 		text += strspn(text, " \n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "runner/run.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,15 @@ void run_judge(struct run *run, int left_behind)
 			   left_behind);
 }
 
+/* "-rt" as a word of a release: 6.1.90-rt30, 6.1.0-56-rt-amd64. */
+static bool is_realtime(const char *release)
+{
+	for (const char *at = release; (at = strstr(at, "-rt")); at++)
+		if (!at[3] || at[3] == '-' || isdigit((unsigned char)at[3]))
+			return true;
+	return false;
+}
+
 char *kernel_series(const char *release, const char *version)
 {
 	size_t len = strspn(release, "0123456789");
@@ -270,7 +280,7 @@ char *kernel_series(const char *release, const char *version)
 
 	if (release[len] == '.')
 		len += 1 + strspn(release + len + 1, "0123456789");
-	if (strstr(version, "PREEMPT_RT"))
+	if (strstr(version, "PREEMPT_RT") || is_realtime(release))
 		flavour = "-rt";
 	else if (strstr(release, "-debug"))
 		flavour = "-debug";

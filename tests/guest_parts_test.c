@@ -125,6 +125,7 @@ static struct bytes make_bzimage(const void *payload, uint32_t len,
 	enum { CODE = 1024, PAYLOAD = 16 };
 	static unsigned char image[8192];
 	struct bytes packed;
+	uint32_t paragraphs;
 
 	write_file("payload", payload, len);
 	ck_assert_int_eq(
@@ -142,8 +143,8 @@ static struct bytes make_bzimage(const void *payload, uint32_t len,
 
 	memset(image, 0, sizeof(image));
 	image[0x1f1] = 1; /* setup sectors */
-	memcpy(image + 0x1f4, &(uint32_t){ (PAYLOAD + packed.len + 15) / 16 },
-	       4);
+	paragraphs = (PAYLOAD + packed.len + 15) / 16;
+	memcpy(image + 0x1f4, &paragraphs, 4);
 	memcpy(image + 0x1fe, &(uint16_t){ 0xaa55 }, 2);
 	memcpy(image + 0x202, "HdrS", 4);
 	memcpy(image + 0x206, &(uint16_t){ 0x20f }, 2);

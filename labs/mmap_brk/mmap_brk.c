@@ -397,7 +397,8 @@ static long heap_gap(bool randomized)
 		 proc_long("/proc/thread-self/children"));
 	if (strcmp(pid, "-1") != 0)
 		gap = read_stat(pid, STAT_START_BRK) -
-		      read_stat(pid, STAT_END_DATA) - (end - edata);
+		      read_stat(pid, STAT_END_DATA) -
+		      ((uintptr_t)end - (uintptr_t)edata);
 	kill(child, SIGKILL);
 	reap(child, 0);
 	return gap;
