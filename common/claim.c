@@ -86,6 +86,11 @@ void point(const char *series, double x, double y)
 	printf("# point %s %.15g %.15g\n", series, x, y);
 }
 
+void expect_in_kernel_log(const char *text)
+{
+	printf("# expects in the kernel's log: %s\n", text);
+}
+
 int claim_summary(void)
 {
 	printf("1..%d\n", report.count);

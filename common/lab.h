@@ -84,6 +84,13 @@ void metric(const char *name, double value, const char *unit);
 void point(const char *series, double x, double y);
 
 /*
+ * The kernel's log will tell of a fault in a line with @text in it, and that
+ * is what the lab wants: in a guest, any other WARNING, BUG or Oops turns a
+ * pass into a failure.
+ */
+void expect_in_kernel_log(const char *text);
+
+/*
  * Set up the reporting, and with @verbose say after each verdict where and
  * by which condition it was reached. Called by the main of demos.
  */

@@ -79,13 +79,29 @@ static bool probe_userfaultfd(struct probe *p, const char *arg)
 		     syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
 }
 
+/* "npt=0": KVM on AMD with shadow paging instead of nested paging. */
+static bool probe_npt(struct probe *p, const char *arg)
+{
+	FILE *file = fopen("/sys/module/kvm_amd/parameters/npt", "re");
+	int npt = file ? fgetc(file) : EOF;
+	char want = !strcmp(arg, "npt=0") ? 'N' : 'Y';
+
+	if (file)
+		fclose(file);
+	if (npt == EOF)
+		found(p, "no kvm_amd");
+	else
+		found(p, "kvm_amd with npt=%c", npt);
+	/* Older kernels print the number. */
+	return npt == want || npt == (want == 'Y' ? '1' : '0');
+}
+
 static bool probe_kvm(struct probe *p, const char *arg)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int vm;
 	bool met;
 
-	(void)arg;
 	if (kvm == -1) {
 		found(p, "open /dev/kvm: %s", errno_name(errno));
 		return false;
@@ -93,7 +109,7 @@ static bool probe_kvm(struct probe *p, const char *arg)
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	met = opens(p, "KVM_CREATE_VM", vm);
 	close(kvm);
-	return met;
+	return met && (!*arg || probe_npt(p, arg));
 }
 
 static bool probe_tracefs(struct probe *p, const char *arg)
@@ -223,34 +239,34 @@ static bool probe_config(struct probe *p, const char *arg)
 /* In @remedy, %s stands for the argument. */
 static const struct {
 	const char *kind;
-	bool takes_argument;
+	enum { BARE, ARGUMENT, EITHER } form;
 	bool (*probe)(struct probe *p, const char *arg);
 	const char *meaning;
 	const char *remedy;
 } kinds[] = {
-	{ "config", true, probe_config, "a kernel configuration option",
+	{ "config", ARGUMENT, probe_config, "a kernel configuration option",
 	  "a kernel built with CONFIG_%s" },
-	{ "cpus", true, probe_cpus, "this many CPUs to run on",
+	{ "cpus", ARGUMENT, probe_cpus, "this many CPUs to run on",
 	  "a machine or a CPU set with %s CPUs" },
-	{ "event", true, probe_event, "a trace event that can be enabled",
+	{ "event", ARGUMENT, probe_event, "a trace event that can be enabled",
 	  "root, and a kernel with the event %s" },
-	{ "hugepages", true, probe_hugepages, "free huge pages",
+	{ "hugepages", ARGUMENT, probe_hugepages, "free huge pages",
 	  "sysctl vm.nr_hugepages=%s" },
-	{ "io_uring", false, probe_io_uring, "io_uring",
+	{ "io_uring", BARE, probe_io_uring, "io_uring",
 	  "sysctl kernel.io_uring_disabled=0, outside of a container" },
-	{ "kvm", false, probe_kvm, "/dev/kvm, creating a VM",
+	{ "kvm", EITHER, probe_kvm, "/dev/kvm, creating a VM",
 	  "hardware virtualisation, and membership of the group kvm" },
-	{ "memfd", false, probe_memfd, "memfd_create(2) with sealing",
+	{ "memfd", BARE, probe_memfd, "memfd_create(2) with sealing",
 	  "Linux 3.17 or later" },
-	{ "module", false, probe_module, "the lab's own kernel module",
+	{ "module", BARE, probe_module, "the lab's own kernel module",
 	  "a guest; \"runner kernels\" lists what is prepared" },
-	{ "root", false, probe_root, "user id 0", "run it with sudo" },
-	{ "swap", false, probe_swap, "swap space",
+	{ "root", BARE, probe_root, "user id 0", "run it with sudo" },
+	{ "swap", BARE, probe_swap, "swap space",
 	  "swapon a file or a partition" },
-	{ "tool", true, probe_tool, "a program on PATH", "install %s" },
-	{ "tracefs", false, probe_tracefs, "tracefs, mounted and writable",
+	{ "tool", ARGUMENT, probe_tool, "a program on PATH", "install %s" },
+	{ "tracefs", BARE, probe_tracefs, "tracefs, mounted and writable",
 	  "root, and mount -t tracefs tracefs " TRACEFS },
-	{ "userfaultfd", false, probe_userfaultfd, "userfaultfd(2)",
+	{ "userfaultfd", BARE, probe_userfaultfd, "userfaultfd(2)",
 	  "a kernel with CONFIG_USERFAULTFD" },
 };
 
@@ -263,7 +279,8 @@ struct probe probe(const char *need)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (strncmp(kinds[i].kind, need, len) != 0 ||
 		    kinds[i].kind[len] != '\0' ||
-		    kinds[i].takes_argument != (*arg != '\0'))
+		    (kinds[i].form == BARE && *arg) ||
+		    (kinds[i].form == ARGUMENT && !*arg))
 			continue;
 		p.met = kinds[i].probe(&p, arg);
 		/* The format comes from the table above, one %s at most. */
@@ -283,7 +300,7 @@ const char *probe_kind(size_t i, const char **meaning, bool *takes_argument)
 	if (i >= ARRAY_SIZE(kinds))
 		return NULL;
 	*meaning = kinds[i].meaning;
-	*takes_argument = kinds[i].takes_argument;
+	*takes_argument = kinds[i].form == ARGUMENT;
 	return kinds[i].kind;
 }
 

@@ -521,7 +521,7 @@ static const char *kernel_text(const char *line)
 	return c[0] == ']' && c[1] == ' ' ? c + 2 : NULL;
 }
 
-bool guest_trouble(const struct guest *guest, char *line, size_t size)
+static bool is_trouble(const char *text)
 {
 	static const char *const signs[] = {
 		"WARNING: ",	  "BUG: ",	     "Oops",
@@ -529,6 +529,16 @@ bool guest_trouble(const struct guest *guest, char *line, size_t size)
 		"general protec", "watchdog: BUG: ", "INFO: rcu",
 		"refcount_t: ",	  "kernel BUG at ",  "list_add corruption",
 	};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+		if (!strncmp(text, signs[i], strlen(signs[i])))
+			return true;
+	return false;
+}
+
+bool guest_trouble(const struct guest *guest, char *const *expected,
+		   size_t n_expected, char *line, size_t size)
+{
 	char *console = read_log(guest, "console");
 	const char *at = console ? strstr(console, GUEST_CONSOLE_MARK) : NULL;
 	bool found = false;
@@ -536,11 +546,12 @@ bool guest_trouble(const struct guest *guest, char *line, size_t size)
 	while (at && !found && (at = strchr(at, '\n'))) {
 		const char *text = kernel_text(++at);
 
-		for (size_t i = 0; text && i < sizeof(signs) / sizeof(*signs);
-		     i++)
-			found |= !strncmp(text, signs[i], strlen(signs[i]));
-		if (found)
-			copy_line(text, line, size);
+		if (!text || !is_trouble(text))
+			continue;
+		copy_line(text, line, size);
+		found = true;
+		for (size_t i = 0; i < n_expected; i++)
+			found = found && !strstr(line, expected[i]);
 	}
 	free(console);
 	return found;

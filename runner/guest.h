@@ -67,10 +67,11 @@ char *guest_console_tail(const struct guest *guest, int lines);
 
 /*
  * The first line of the kernel's log since the lab started that tells of a
- * fault: WARNING, BUG, Oops, a lock that may hang, a hung task. Returns
- * whether there is one.
+ * fault: WARNING, BUG, Oops, a lock that may hang, a hung task. Lines with one
+ * of the @n_expected texts in them do not count. Returns whether there is one.
  */
-bool guest_trouble(const struct guest *guest, char *line, size_t size);
+bool guest_trouble(const struct guest *guest, char *const *expected,
+		   size_t n_expected, char *line, size_t size);
 
 /* Delete the folder and free what guest_prepare allocated. */
 void guest_remove(struct guest *guest);

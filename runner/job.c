@@ -140,7 +140,9 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 		start_guest(job);
 		return;
 	}
-	troubled = guest_trouble(&job->guest, trouble, sizeof(trouble));
+	troubled = guest_trouble(&job->guest, run->tap.expected_in_log,
+				 run->tap.n_expected_in_log, trouble,
+				 sizeof(trouble));
 	run_judge(run, 0);
 	if (troubled)
 		run_reason(run, STATUS_FAIL, "the guest's kernel said: %s",

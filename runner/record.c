@@ -260,8 +260,8 @@ static void update(struct run *run, bool may_write, const char *dir,
 		break;
 	}
 	/* A drift that no longer is one must not be adopted. */
-	if (may_write && (run->record == RECORD_CURRENT ||
-			  run->record == RECORD_NEW))
+	if (may_write &&
+	    (run->record == RECORD_CURRENT || run->record == RECORD_NEW))
 		unlink(pending);
 	free(pending);
 	tap_free(&old);

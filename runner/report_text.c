@@ -127,6 +127,7 @@ static void put_line(FILE *out, const struct run *run, struct tap *tap,
 			off(colour));
 		break;
 	case TAP_POINT:
+	case TAP_EXPECTED_IN_LOG:
 	case TAP_PLAN:
 		break;
 	}

@@ -69,6 +69,9 @@ void tap_free(struct tap *tap)
 		free(tap->unmet[i].found);
 		free(tap->unmet[i].remedy);
 	}
+	for (size_t i = 0; i < tap->n_expected_in_log; i++)
+		free(tap->expected_in_log[i]);
+	free(tap->expected_in_log);
 	for (size_t i = 0; i < tap->n_problems; i++)
 		free(tap->problems[i]);
 	free(tap->reports);
@@ -270,6 +273,15 @@ static enum tap_line take_unmet(struct tap *tap, const char *rest)
 	return TAP_UNMET;
 }
 
+/* A word at least: to expect anything would be to accept everything. */
+static enum tap_line take_expected(struct tap *tap, const char *rest)
+{
+	if (strlen(rest) < 4 || tap->n_expected_in_log == REPORTS_MAX)
+		return TAP_TEXT;
+	*push(tap->expected_in_log, tap->n_expected_in_log) = xstrdup(rest);
+	return TAP_EXPECTED_IN_LOG;
+}
+
 enum tap_line tap_line(struct tap *tap, const char *line)
 {
 	char start[LINE_LEN_MAX + 1];
@@ -298,6 +310,8 @@ enum tap_line tap_line(struct tap *tap, const char *line)
 		return take_point(tap, rest);
 	if ((rest = after(line, "# unmet ")))
 		return take_unmet(tap, rest);
+	if ((rest = after(line, "# expects in the kernel's log: ")))
+		return take_expected(tap, rest);
 	return TAP_TEXT;
 }
 

@@ -55,6 +55,8 @@ struct tap {
 	size_t n_points;
 	struct unmet *unmet;
 	size_t n_unmet;
+	char **expected_in_log; /* parts of lines of the kernel's log */
+	size_t n_expected_in_log;
 	char **problems; /* what no honest lab prints, in words */
 	size_t n_problems;
 	long numbered;	       /* verdict lines so far */
@@ -73,6 +75,7 @@ enum tap_line {
 	TAP_METRIC,
 	TAP_POINT,
 	TAP_UNMET,
+	TAP_EXPECTED_IN_LOG,
 	TAP_PLAN,
 };
 

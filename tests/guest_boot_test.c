@@ -251,7 +251,7 @@ START_TEST(panic_is_quoted)
 	assert_end(END_PANIC, 0, "Kernel panic - not syncing: sysrq");
 	/* The last bytes may still be in the pipe to /init. */
 	ck_assert_mem_eq("before\n", qemu.out, qemu.out_len);
-	ck_assert(guest_trouble(&guest, line, sizeof(line)));
+	ck_assert(guest_trouble(&guest, NULL, 0, line, sizeof(line)));
 }
 END_TEST
 

@@ -478,11 +478,15 @@ START_TEST(trouble_counts_from_the_start_of_the_lab)
 
 	strcpy(guest.dir, folder);
 	write_file("console", quiet, strlen(quiet));
-	ck_assert(!guest_trouble(&guest, line, sizeof(line)));
+	ck_assert(!guest_trouble(&guest, NULL, 0, line, sizeof(line)));
 	sprintf(log, "%s%s", quiet, fault);
 	write_file("console", log, strlen(log));
-	ck_assert(guest_trouble(&guest, line, sizeof(line)));
+	ck_assert(guest_trouble(&guest, NULL, 0, line, sizeof(line)));
 	ck_assert_str_eq(line, "WARNING: CPU: 0 PID: 1 at x.c:1");
+	ck_assert(!guest_trouble(&guest, (char *[]){ "at x.c:1" }, 1, line,
+				 sizeof(line)));
+	ck_assert(guest_trouble(&guest, (char *[]){ "at y.c:1" }, 1, line,
+				sizeof(line)));
 }
 END_TEST
 
