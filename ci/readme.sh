@@ -14,11 +14,10 @@ if ! grep -qxF "$begin" README.md || ! grep -qxF "$end" README.md; then
 	exit 1
 fi
 table=$("${RUNNER:-build/runner}" list --source . --markdown)
-{
-	sed "/^$begin\$/q" README.md
-	printf '\n%s\n\n' "$table"
-	sed -n "/^$end\$/,\$p" README.md
-} >"$new"
+awk -v begin="$begin" -v end="$end" -v table="$table" '
+	$0 == end { inside = 0 }
+	!inside
+	$0 == begin { inside = 1; print "\n" table "\n" }' README.md >"$new"
 if [[ ${1-} == --check ]]; then
 	diff -u README.md "$new" || {
 		echo "README.md is stale; run ci/readme.sh" >&2

@@ -222,6 +222,18 @@ static void judge_end(struct run *run)
 	free(text);
 }
 
+/* Where no claim was settled, nothing has passed. */
+static void judge_all_skipped(struct run *run)
+{
+	if (run->status != STATUS_PASS || run->n_results == 0)
+		return;
+	for (size_t i = 0; i < run->n_results; i++)
+		if (run->results[i].verdict != VERDICT_SKIPPED)
+			return;
+	run_reason(run, STATUS_SKIP, "no claim could be settled here: %s",
+		   run->results[0].report->skip);
+}
+
 static bool is_skip(const struct run *run)
 {
 	return run->outcome.end == END_EXIT && run->outcome.value == LAB_SKIP &&
@@ -258,6 +270,7 @@ void run_judge(struct run *run, int left_behind)
 	    run->n_reasons == 0)
 		run_reason(run, STATUS_FAIL,
 			   "exit status 1, though each verdict is as expected");
+	judge_all_skipped(run);
 	if (left_behind)
 		run_reason(run, STATUS_FAIL,
 			   "it left %d processes running; they were killed",

@@ -172,16 +172,16 @@ check "TAP: version 13 for who asks for it" \
 # prove searches a folder for tests: where none is of this name, it is an
 # argument like any other.
 cd "$tmp"
-run prove --exec "$runner --check --format tap" "$odd/behaves" \
+prove_program "$runner --check --format tap" "$odd/behaves" \
 	"$odd/binary_output"
 check "TAP: prove accepts what passes" said "Result: PASS"
-run prove --exec "$runner --check --format tap" "$odd/fails"
+prove_program "$runner --check --format tap" "$odd/fails"
 check "TAP: prove sees what fails" said "Result: FAIL"
-run prove --exec '' "$build/$odd/behaves/behaves"
+prove_program "" "$tmp/build/$odd/behaves/behaves"
 check "TAP: prove accepts a demo alone" said "Result: PASS"
-run prove --exec '' "$build/$odd/fails/fails"
+prove_program "" "$tmp/build/$odd/fails/fails"
 check "TAP: prove sees a demo alone fail" said "Result: FAIL"
-run prove --exec cat "$root"/labs/*/records/*.out
+prove_program cat "$root"/labs/*/records/*.out
 check "TAP: prove accepts every record" said "Result: PASS"
 
 # --- text
@@ -212,7 +212,7 @@ for format in json junit tap; do
 	check "$format: never a colour, never a byte that drives a terminal" \
 		harmless "$tmp/out"
 done
-if [[ $(command -v script) ]]; then
+if script -qec true /dev/null >/dev/null 2>&1; then
 	on_terminal() {
 		run env TERM=xterm "$@" script -qec \
 			"'$runner' --check $odd/behaves" /dev/null
@@ -224,7 +224,7 @@ if [[ $(command -v script) ]]; then
 	on_terminal TERM=dumb
 	check "text: none on a dumb one" not said $'\033[32m'
 else
-	echo "left out: a terminal, which script(1) would make"
+	echo "left out: a terminal, which script(1) cannot make here"
 fi
 
 # --- an output that nobody takes

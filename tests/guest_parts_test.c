@@ -163,6 +163,10 @@ START_TEST(vmlinux_comes_out_of_each_packing)
 	struct tiny_elf elf = pvh_elf();
 	struct bytes image, vmlinux;
 
+	if (!tool_exists(packers[_i])) {
+		printf("left out: no %s to pack with\n", packers[_i]);
+		return;
+	}
 	image = make_bzimage(&elf, sizeof(elf), packers[_i]);
 	ck_assert_msg(bzimage_vmlinux(&vmlinux, &image, error) == 0, "%s",
 		      error);

@@ -67,6 +67,13 @@ run() {
 	) </dev/null >"$tmp/out" 2>"$tmp/err" || status=$?
 }
 
+# prove_program EXEC ARG... - prove splits EXEC at blanks, so the build is
+# called by a name without any.
+ln -sn "$build" "$tmp/build"
+prove_program() {
+	run prove --exec "${1//"$build"/$tmp/build}" "${@:2}"
+}
+
 exited() {
 	[[ $status -eq $1 ]]
 }

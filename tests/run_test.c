@@ -238,6 +238,16 @@ START_TEST(skip_without_a_need_is_an_error)
 }
 END_TEST
 
+START_TEST(nothing_settled_is_a_skip)
+{
+	judge("ok 1 - a # SKIP x: found y; remedy: z\n"
+	      "ok 2 - r # SKIP x: found y; remedy: z\n1..2\n",
+	      0);
+	ck_assert_int_eq(run->status, STATUS_SKIP);
+	assert_reason(0, "no claim could be settled here: x: found y");
+}
+END_TEST
+
 START_TEST(processes_left_behind_fail_the_run)
 {
 	begin(NOTE);
@@ -341,6 +351,7 @@ void unit_tests(TCase *tests)
 	tcase_add_test(tests, nothing_at_all_is_a_failure);
 	tcase_add_test(tests, each_unmet_need_is_a_reason_to_skip);
 	tcase_add_test(tests, skip_without_a_need_is_an_error);
+	tcase_add_test(tests, nothing_settled_is_a_skip);
 	tcase_add_test(tests, processes_left_behind_fail_the_run);
 	tcase_add_test(tests,
 		       lab_without_a_good_note_is_an_error_that_names_it);
