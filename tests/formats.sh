@@ -177,9 +177,9 @@ prove_program "$runner --check --format tap" "$odd/behaves" \
 check "TAP: prove accepts what passes" said "Result: PASS"
 prove_program "$runner --check --format tap" "$odd/fails"
 check "TAP: prove sees what fails" said "Result: FAIL"
-prove_program "" "$tmp/build/$odd/behaves/behaves"
+prove_program "" "$tmp/no_blanks/$odd/behaves/behaves"
 check "TAP: prove accepts a demo alone" said "Result: PASS"
-prove_program "" "$tmp/build/$odd/fails/fails"
+prove_program "" "$tmp/no_blanks/$odd/fails/fails"
 check "TAP: prove sees a demo alone fail" said "Result: FAIL"
 prove_program cat "$root"/labs/*/records/*.out
 check "TAP: prove accepts every record" said "Result: PASS"

@@ -69,9 +69,9 @@ run() {
 
 # prove_program EXEC ARG... - prove splits EXEC at blanks, so the build is
 # called by a name without any.
-ln -sn "$build" "$tmp/build"
+ln -sn "$build" "$tmp/no_blanks"
 prove_program() {
-	run prove --exec "${1//"$build"/$tmp/build}" "${@:2}"
+	run prove --exec "${1//"$build"/$tmp/no_blanks}" "${@:2}"
 }
 
 exited() {

@@ -147,7 +147,7 @@ run configure "$tree" "$scratch"
 check "the negated labs can be configured" exited 0
 run cmake --build "$scratch" -j "$jobs" --target "${!negated[@]}"
 check "the negated labs build" exited 0
-cp "$runner" "$scratch"
+cp "$runner" "$build/guest_init" "$scratch" # for those that need a guest
 
 run "$scratch/runner" --check --source "$tree" --format json -j "$jobs" \
 	"${!negated[@]}"
