@@ -37,6 +37,7 @@ check	tool clang-format	clang-format		clang-tools-extra
 check	tool cppcheck		cppcheck		cppcheck
 check	tool shellcheck		shellcheck		ShellCheck
 guest	tool qemu-system-x86_64	qemu-system-x86		qemu-system-x86
+guest	tool trace-cmd		trace-cmd		trace-cmd
 guest	static gcc		libc6-dev		glibc-static
 guest	tool make		make			make
 guest	tool bc			bc			bc

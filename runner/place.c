@@ -92,7 +92,9 @@ static bool guest_offers(const struct kernel *kernel, const struct need *need)
 	if ((arg = argument(need->name, "config")))
 		return config_has(kernel->config, arg);
 	if (argument(need->name, "kvm"))
-		return config_has(kernel->config, "KVM_AMD");
+		/* With RT, KVM wants a constant TSC, which TCG has not. */
+		return config_has(kernel->config, "KVM_AMD") &&
+		       !config_has(kernel->config, "PREEMPT_RT");
 	if (argument(need->name, "module"))
 		return kernel->build[0] &&
 		       config_has(kernel->config, "MODULES");

@@ -118,6 +118,13 @@ START_TEST(broken_elf_is_not_followed)
 }
 END_TEST
 
+/* Little endian, as the boot protocol has it. */
+static void put(unsigned char *at, int bytes, uint32_t value)
+{
+	for (; bytes--; value >>= 8)
+		*at++ = value;
+}
+
 /* A bzImage whose payload is @payload, packed by @packer. */
 static struct bytes make_bzimage(const void *payload, uint32_t len,
 				 const char *packer)
@@ -125,7 +132,6 @@ static struct bytes make_bzimage(const void *payload, uint32_t len,
 	enum { CODE = 1024, PAYLOAD = 16 };
 	static unsigned char image[8192];
 	struct bytes packed;
-	uint32_t paragraphs;
 
 	write_file("payload", payload, len);
 	ck_assert_int_eq(
@@ -143,14 +149,13 @@ static struct bytes make_bzimage(const void *payload, uint32_t len,
 
 	memset(image, 0, sizeof(image));
 	image[0x1f1] = 1; /* setup sectors */
-	paragraphs = (PAYLOAD + packed.len + 15) / 16;
-	memcpy(image + 0x1f4, &paragraphs, 4);
-	memcpy(image + 0x1fe, &(uint16_t){ 0xaa55 }, 2);
+	put(image + 0x1f4, 4, (PAYLOAD + packed.len + 15) / 16);
+	put(image + 0x1fe, 2, 0xaa55);
 	memcpy(image + 0x202, "HdrS", 4);
-	memcpy(image + 0x206, &(uint16_t){ 0x20f }, 2);
-	memcpy(image + 0x20e, &(uint16_t){ 0x100 }, 2);
-	memcpy(image + 0x248, &(uint32_t){ PAYLOAD }, 4);
-	memcpy(image + 0x24c, &(uint32_t){ packed.len }, 4);
+	put(image + 0x206, 2, 0x20f);
+	put(image + 0x20e, 2, 0x100);
+	put(image + 0x248, 4, PAYLOAD);
+	put(image + 0x24c, 4, packed.len);
 	strcpy((char *)image + 0x300, "6.99.0-test (somebody) #1");
 	memcpy(image + CODE + PAYLOAD, packed.data, packed.len);
 	free(packed.data);
