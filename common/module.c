@@ -47,8 +47,10 @@ int module_load(const char *name, const char *parameters)
 	char path[512];
 	int fd, ret, error;
 
-	if (!dir)
-		die("NOTELAB_MODULES is not set: run it by the runner");
+	if (!dir) {
+		errno = ENXIO;
+		return -1;
+	}
 	snprintf(path, sizeof(path), "%s/%s.ko", dir, name);
 	fd = must(open(path, O_RDONLY | O_CLOEXEC));
 	ret = syscall(SYS_finit_module, fd, parameters, 0);

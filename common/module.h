@@ -10,7 +10,7 @@
  * Load NAME.ko with the parameters "a=1 b=2" ("" without); it is unloaded
  * when the process exits, if module_unload() was not called before. Returns
  * 0, or -1 with the errno of finit_module(2), which is the module's own if
- * its init failed.
+ * its init failed; ENXIO where no module was built (the need "module").
  */
 int module_load(const char *name, const char *parameters);
 

@@ -34,8 +34,11 @@ struct options {
 	double timeout_s;
 	enum format format;
 	enum colour colour;
-	bool check, verbose, quiet;
+	bool check, console, gdb, verbose, quiet, warm;
 };
+
+/* A week; what the pool waits for must fit an int of milliseconds. */
+enum { NO_DEADLINE_S = 7 * 86400 };
 
 enum {
 	KEY_CHECK = 1000,
@@ -43,7 +46,10 @@ enum {
 	KEY_FORMAT,
 	KEY_COLOUR,
 	KEY_SOURCE,
-	KEY_KERNEL
+	KEY_KERNEL,
+	KEY_WARM,
+	KEY_CONSOLE,
+	KEY_GDB
 };
 
 static int word(struct argp_state *state, const char *arg, const char *what,
@@ -96,11 +102,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_CHECK:
 		options->check = true;
 		return 0;
+	case KEY_WARM:
+		options->warm = true;
+		return 0;
 	case KEY_TIMEOUT:
 		options->timeout_s = number(state, arg, "--timeout", 86400);
 		return 0;
 	case KEY_KERNEL:
 		options->kernels = arg;
+		return 0;
+	case KEY_CONSOLE:
+		options->console = true;
+		return 0;
+	case KEY_GDB:
+		options->gdb = true;
 		return 0;
 	case KEY_FORMAT:
 		options->format = word(state, arg, "format", formats, 4);
@@ -110,6 +125,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SOURCE:
 		options->source = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->gdb)
+			return 0;
+		if (!options->kernels || options->jobs > 1)
+			argp_error(state,
+				   "--gdb is for one guest at a time, which "
+				   "--kernel names");
+		options->timeout_s = NO_DEADLINE_S;
 		return 0;
 	case ARGP_KEY_ARG:
 		*push(options->labs, options->n_labs) = arg;
@@ -132,8 +156,16 @@ static const struct argp_option argp_options[] = {
 	  "(default: the host, else the cheapest guest that has what the lab "
 	  "needs)",
 	  0 },
+	{ "warm", KEY_WARM, NULL, 0,
+	  "Resume a guest from a snapshot of its kernel, made on the first "
+	  "run, instead of booting it; labs with KVM or a module boot anyway",
+	  0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0,
 	  "Kill a lab that runs longer (default 60)", 0 },
+	{ "console", KEY_CONSOLE, NULL, 0,
+	  "Show the whole console of each guest, its boot included", 0 },
+	{ "gdb", KEY_GDB, NULL, 0,
+	  "Let the guest wait for gdb, without a deadline; needs --kernel", 0 },
 	{ "format", KEY_FORMAT, "text|tap|junit|json", 0,
 	  "What to print (default text)", 0 },
 	{ "color", KEY_COLOUR, "auto|always|never", 0,
@@ -365,6 +397,9 @@ static void start(struct slot *slot, struct run *run)
 		.place = &session->places[slot->next_place++],
 		.pool = session->pool,
 		.timeout_s = session->options->timeout_s,
+		.cold = !session->options->warm,
+		.console = session->options->console,
+		.gdb = session->options->gdb,
 		.on_over = on_over,
 		.context = slot,
 	};

@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <nettle/sha2.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runner/init/ports.h"
+#include "runner/init/receive.h"
 #include "runner/initramfs.h"
 #include "runner/tool.h"
 #include "runner/unpack.h"
@@ -29,7 +33,12 @@
 #define LIMITED                                                                \
 	"trap '' XFSZ; exec 2>\"$1\"; ulimit -f $2; shift 2; exec \"$@\""
 
-enum { ARGS_MAX = 96 };
+/* The same for a guest that is resumed from the snapshot $3. */
+#define RESUMED                                                                \
+	"trap '' XFSZ; exec 2>\"$1\" 3<\"$3\"; ulimit -f $2; shift 3; "        \
+	"exec \"$@\""
+
+enum { ARGS_MAX = 96, MEMORY_MIB = 512 };
 
 /* The plan of /guest, see init.c. */
 struct plan {
@@ -164,6 +173,25 @@ static int find_init(const struct guest_options *o, char init[PATH_MAX],
 			 self);
 }
 
+/* What a snapshot must not have: the time, and secrets. */
+static int plan_add_now(struct plan *plan, char *error)
+{
+	unsigned char seed[32];
+	char hex[2 * sizeof(seed) + 1], clock[32];
+	struct timespec now;
+
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return fail_with(error, "getrandom: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof(seed); i++)
+		sprintf(hex + 2 * i, "%02x", seed[i]);
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(clock, sizeof(clock), "%lld.%09ld", (long long)now.tv_sec,
+		 now.tv_nsec);
+	plan_add(plan, "clock", clock);
+	plan_add(plan, "entropy", hex);
+	return 0;
+}
+
 static int fill_initramfs(struct initramfs *r, const struct kernel *k,
 			  const char *const *lab, const struct guest_options *o,
 			  char *error)
@@ -172,8 +200,13 @@ static int fill_initramfs(struct initramfs *r, const struct kernel *k,
 	char init[PATH_MAX];
 	int ret = -1;
 
-	if (find_init(o, init, error) == -1 ||
-	    initramfs_add_file(r, init, "/init", error) == -1 ||
+	/* A resumed guest has its /init. */
+	if (!o->snapshot && (find_init(o, init, error) == -1 ||
+			     initramfs_add_file(r, init, "/init", error) == -1))
+		goto out;
+	if (o->wait)
+		plan_add(&plan, "wait", "");
+	if ((o->snapshot && plan_add_now(&plan, error) == -1) ||
 	    add_modules(r, &plan, k, o, error) == -1)
 		goto out;
 	plan_add(&plan, "env",
@@ -195,7 +228,7 @@ static int fill_initramfs(struct initramfs *r, const struct kernel *k,
 	for (const char *const *f = o->files; f && *f; f++)
 		if (initramfs_add_file(r, *f, NULL, error) == -1)
 			goto out;
-	if (add_common(r, k, error) == -1)
+	if (!o->wait && add_common(r, k, error) == -1)
 		goto out;
 	if (plan.failed)
 		fail_with(error, "out of memory");
@@ -270,7 +303,7 @@ static void escape_commas(const char *path, char *out, size_t size)
 static unsigned int memory_mib(const struct guest *g,
 			       const struct guest_options *o)
 {
-	unsigned int wanted = o->memory_mib ? o->memory_mib : 512, least;
+	unsigned int wanted = o->memory_mib ? o->memory_mib : MEMORY_MIB, least;
 	char path[PATH_MAX];
 	struct stat st;
 
@@ -329,6 +362,41 @@ static void device_args(struct args *a, const struct guest *g)
 	arg(a, "isa-debug-exit,iobase=%#x,iosize=1", GUEST_EXIT_PORT);
 }
 
+static void kernel_args(struct args *a, const struct kernel *k,
+			const struct guest_options *o)
+{
+	arg(a, "-kernel");
+	arg(a, "%s", k->image);
+	arg(a, "-append");
+	arg(a,
+	    "console=ttyS0,115200 quiet printk.time=1 panic=-1 reboot=t "
+	    "tsc=reliable "
+	    "no_timer_check random.trust_cpu=on "
+	    "cryptomgr.notests%s%s",
+	    o->append ? " " : "", o->append ? o->append : "");
+}
+
+static void files_args(struct args *a, const struct guest *g,
+		       const struct guest_options *o)
+{
+	char dir[2 * sizeof(g->dir)];
+
+	escape_commas(g->dir, dir, sizeof(dir));
+	if (o->snapshot) {
+		arg(a, "-fw_cfg");
+		arg(a, "name=" GUEST_FILES ",file=%s/initramfs", dir);
+		arg(a, "-incoming");
+		arg(a, "fd:3");
+	} else {
+		arg(a, "-initrd");
+		arg(a, "%s/initramfs", g->dir);
+	}
+	if (o->wait) {
+		arg(a, "-monitor");
+		arg(a, "unix:%s/monitor,server=on,wait=off", dir);
+	}
+}
+
 static int make_argv(struct guest *g, const struct kernel *k,
 		     const struct guest_options *o, char *error)
 {
@@ -339,27 +407,84 @@ static int make_argv(struct guest *g, const struct kernel *k,
 	g->argv = a.argv;
 	arg(&a, "/bin/sh");
 	arg(&a, "-c");
-	arg(&a, "%s", LIMITED);
+	arg(&a, "%s", o->snapshot ? RESUMED : LIMITED);
 	arg(&a, "guest");
 	arg(&a, "%s/qemu", g->dir);
 	arg(&a, "%u", 2 * (o->log_kib ? o->log_kib : 16 << 10));
+	if (o->snapshot)
+		arg(&a, "%s", o->snapshot);
 	arg(&a, "%s", QEMU);
 	machine_args(&a, g, o);
 	device_args(&a, g);
-	arg(&a, "-kernel");
-	arg(&a, "%s", k->image);
-	arg(&a, "-initrd");
-	arg(&a, "%s/initramfs", g->dir);
-	arg(&a, "-append");
-	arg(&a,
-	    "console=ttyS0,115200 quiet printk.time=1 panic=-1 reboot=t "
-	    "tsc=reliable "
-	    "no_timer_check random.trust_cpu=on "
-	    "cryptomgr.notests%s%s",
-	    o->append ? " " : "", o->append ? o->append : "");
+	kernel_args(&a, k, o);
+	files_args(&a, g, o);
 	for (const char *const *q = o->qemu; q && *q; q++)
 		arg(&a, "%s", *q);
 	return a.failed ? fail_with(error, "too many arguments for QEMU") : 0;
+}
+
+/* A file of some size, which is not read: it changes as a whole. */
+static void add_stat(struct sha256_ctx *sha, const char *path)
+{
+	struct stat st = { 0 };
+	char text[128];
+	int len;
+
+	stat(path, &st);
+	len = snprintf(text, sizeof(text), "%lld %lld %lld.%09ld",
+		       (long long)st.st_ino, (long long)st.st_size,
+		       (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	sha256_update(sha, len + 1, (const uint8_t *)text);
+}
+
+static void add_args(struct sha256_ctx *sha, const struct kernel *k,
+		     const struct guest_options *o, const char *accel)
+{
+	struct args a = { .argv = calloc(ARGS_MAX + 1, sizeof(char *)) };
+	struct guest g = { 0 };
+
+	if (!a.argv)
+		return;
+	snprintf(g.accel, sizeof(g.accel), "%s", accel);
+	machine_args(&a, &g, o);
+	device_args(&a, &g);
+	kernel_args(&a, k, o);
+	for (int i = 0; i < a.count; i++) {
+		sha256_update(sha, strlen(a.argv[i]) + 1,
+			      (const uint8_t *)a.argv[i]);
+		free(a.argv[i]);
+	}
+	free(a.argv);
+}
+
+static int read_boot_id(char id[64]);
+
+int guest_identity(const struct kernel *kernel,
+		   const struct guest_options *options, char identity[17],
+		   char *error)
+{
+	char init[PATH_MAX], qemu[PATH_MAX], boot_id[64] = "";
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+	struct bytes program;
+
+	if (find_init(options, init, error) == -1 ||
+	    bytes_read(&program, init, error) == -1)
+		return -1;
+	sha256_init(&sha);
+	sha256_update(&sha, program.len, program.data);
+	free(program.data);
+	if (!tool_find(QEMU, qemu))
+		return fail_with(error, "no " QEMU " on PATH");
+	add_stat(&sha, qemu);
+	add_stat(&sha, kernel->image);
+	read_boot_id(boot_id);
+	sha256_update(&sha, sizeof(boot_id), (const uint8_t *)boot_id);
+	add_args(&sha, kernel, options, options->accel);
+	sha256_digest(&sha, sizeof(digest), digest);
+	for (int i = 0; i < 8; i++)
+		sprintf(identity + 2 * i, "%02x", digest[i]);
+	return 0;
 }
 
 static int make_folder(struct guest *g, char *error)
@@ -387,6 +512,7 @@ int guest_prepare(struct guest *guest, const struct kernel *kernel,
 {
 	static const struct guest_options none;
 	const struct guest_options *o = options ? options : &none;
+	struct guest_options boots;
 	const char *accel = o->accel;
 
 	*guest = (struct guest){ 0 };
@@ -401,18 +527,29 @@ int guest_prepare(struct guest *guest, const struct kernel *kernel,
 	snprintf(guest->kernel, sizeof(guest->kernel), "%s", kernel->name);
 	if (make_folder(guest, error) == -1)
 		return -1;
-	if (write_initramfs(guest, kernel, lab, o, error) == -1 ||
-	    make_argv(guest, kernel, o, error) == -1) {
-		guest_remove(guest);
-		return -1;
+	guest->resumes = o->snapshot;
+	if (write_initramfs(guest, kernel, lab, o, error) == -1)
+		goto abandon;
+	if (o->snapshot && memory_mib(guest, o) != MEMORY_MIB) {
+		/* It was saved with too little memory for all this. */
+		boots = *o;
+		boots.snapshot = NULL;
+		o = &boots;
+		guest->resumes = false;
+		if (write_initramfs(guest, kernel, lab, o, error) == -1)
+			goto abandon;
 	}
-	return 0;
+	if (make_argv(guest, kernel, o, error) == 0)
+		return 0;
+abandon:
+	guest_remove(guest);
+	return -1;
 }
 
 void guest_remove(struct guest *guest)
 {
 	static const char *const files[] = { "initramfs", "console", "status",
-					     "qemu" };
+					     "qemu", "monitor" };
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -479,13 +616,20 @@ static void last_line(const char *text, char *line, size_t size)
 		copy_line(last, line, size);
 }
 
-bool guest_has_started(const struct guest *guest)
+bool guest_has_said(const struct guest *guest, const char *word)
 {
 	char *status = read_log(guest, "status");
-	bool started = status && strncmp(status, "started\n", 8) == 0;
+	size_t len = strlen(word);
+	bool said =
+		status && !strncmp(status, word, len) && status[len] == '\n';
 
 	free(status);
-	return started;
+	return said;
+}
+
+bool guest_has_started(const struct guest *guest)
+{
+	return guest_has_said(guest, "started");
 }
 
 char *guest_console_tail(const struct guest *guest, int lines)
@@ -540,11 +684,11 @@ bool guest_trouble(const struct guest *guest, char *const *expected,
 		   size_t n_expected, char *line, size_t size)
 {
 	char *console = read_log(guest, "console");
-	const char *at = console ? strstr(console, GUEST_CONSOLE_MARK) : NULL;
+	char *rest = console ? strstr(console, GUEST_CONSOLE_MARK) : NULL;
 	bool found = false;
 
-	while (at && !found && (at = strchr(at, '\n'))) {
-		const char *text = kernel_text(++at);
+	for (char *one; !found && (one = strsep(&rest, "\n"));) {
+		const char *text = kernel_text(one);
 
 		if (!text || !is_trouble(text))
 			continue;
@@ -614,8 +758,11 @@ static void describe_qemu(const struct guest *g, const struct outcome *qemu,
 	char line[120];
 
 	last_line(said ? said : "", line, sizeof(line));
-	if (qemu->end == END_TIMEOUT)
-		snprintf(text, size, "killed after %d s", qemu->value);
+	if (qemu->reason[0])
+		snprintf(text, size, "%.100s", qemu->reason);
+	else if (qemu->end == END_TIMEOUT)
+		snprintf(text, size, "killed after %.0f s",
+			 qemu->wall_ms / 1e3);
 	else if (qemu->end == END_SIGNAL)
 		snprintf(text, size, "QEMU was ended by SIG%s",
 			 sigabbrev_np(qemu->value));
@@ -648,12 +795,13 @@ static void explain_loss(const struct guest *g, const struct outcome *qemu,
 		return;
 	}
 	last_line(console, line, sizeof(line));
-	if (!started) {
-		lab->end = END_BOOT_FAILURE;
-		say(lab, "%s; the console's last line: %.80s", how, line);
-	} else if (qemu->end == END_TIMEOUT) {
+	if (qemu->end == END_TIMEOUT && (started || qemu->reason[0])) {
 		lab->end = END_TIMEOUT;
 		lab->value = qemu->value;
+		say(lab, "%s", qemu->reason); /* if it was told to stop */
+	} else if (!started) {
+		lab->end = END_BOOT_FAILURE;
+		say(lab, "%s; the console's last line: %.80s", how, line);
 	} else {
 		lab->end = END_LOST;
 		say(lab, "%s; the console's last line: %.80s", how, line);

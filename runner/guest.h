@@ -31,12 +31,15 @@ struct guest_options {
 	const char *const *qemu;    /* more arguments, such as "-s" */
 	const char *append;	    /* more for the kernel's command line */
 	const char *init;	    /* NULL: guest_init beside the runner */
+	const char *snapshot;	    /* resume it instead of booting */
+	bool wait;		    /* boot to where a snapshot is taken */
 };
 
 struct guest {
-	char dir[512]; /* private; holds initramfs, console, status, qemu */
+	char dir[512]; /* private; initramfs, console, status, qemu, monitor */
 	char kernel[64];
 	char accel[8]; /* "kvm" or "tcg" */
+	bool resumes;  /* a snapshot, instead of booting */
 	char **argv;   /* NULL-terminated; argv[0] is a full path */
 };
 
@@ -48,6 +51,12 @@ struct guest {
 int guest_prepare(struct guest *guest, const struct kernel *kernel,
 		  const char *const *lab, const struct guest_options *options,
 		  char *error);
+
+/*
+ * Whether the guest has said @word as its status's first: "started" for the
+ * lab, "ready" for a snapshot.
+ */
+bool guest_has_said(const struct guest *guest, const char *word);
 
 /*
  * Whether the lab has been started. A guest that has not within some seconds
@@ -72,6 +81,16 @@ char *guest_console_tail(const struct guest *guest, int lines);
  */
 bool guest_trouble(const struct guest *guest, char *const *expected,
 		   size_t n_expected, char *line, size_t size);
+
+/*
+ * What two guests must have in common for one to resume the other's snapshot,
+ * as 16 hex digits: the kernel, QEMU and its machine, guest_init, and this
+ * boot of the host, whose clock the guest's was measured by. Only for guests
+ * that guest_prepare would start with @options.
+ */
+int guest_identity(const struct kernel *kernel,
+		   const struct guest_options *options, char identity[17],
+		   char *error);
 
 /* Delete the folder and free what guest_prepare allocated. */
 void guest_remove(struct guest *guest);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <glob.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,15 @@
 
 #include "common/clock.h"
 #include "runner/module.h"
+#include "runner/snapshot.h"
 
 enum { BOOT_MAX_S = 30, BOOTS_MAX = 2, CONSOLE_LINES = 20 };
+
+/* To resume takes 0.3 s where to boot takes 3. */
+enum { RESUME_MAX_S = 10 };
+
+/* Only from this machine: who debugs a guest rules it. */
+#define GDB_PORT "127.0.0.1:1234"
 
 /* How much longer than the host an emulated machine may take. */
 enum { TCG_SLOWDOWN = 3 };
@@ -85,20 +93,28 @@ static void over(struct job *job)
 	job->on_over(job);
 }
 
+/* Remove the folder that the job has been given; how much was in it. */
+static int drop_tmp(struct job *job)
+{
+	int left = remove_tmp(job->tmp);
+
+	free(job->env[0]);
+	free(job->env);
+	free(job->tmp);
+	return left;
+}
+
 static void on_host_end(void *context, const struct outcome *outcome,
 			int left_behind)
 {
 	struct job *job = context;
-	int left = remove_tmp(job->tmp);
+	int left = drop_tmp(job);
 
 	job->run->outcome = *outcome;
 	run_judge(job->run, left_behind);
 	if (left)
 		run_reason(job->run, STATUS_FAIL,
 			   "it left %d files in its temporary folder", left);
-	free(job->env[0]);
-	free(job->env);
-	free(job->tmp);
 	over(job);
 }
 
@@ -112,7 +128,8 @@ static double guest_timeout_s(const struct job *job)
 /* Keep it aside; what went wrong in a guest mostly stands there. */
 static void keep_console(struct job *job)
 {
-	char *tail = guest_console_tail(&job->guest, CONSOLE_LINES);
+	char *tail = guest_console_tail(&job->guest,
+					job->console ? INT_MAX : CONSOLE_LINES);
 
 	if (tail)
 		capture_add(&job->run->err, tail, strlen(tail));
@@ -120,6 +137,31 @@ static void keep_console(struct job *job)
 }
 
 static void start_guest(struct job *job);
+
+/* Among the lab's stderr, which --verbose shows. */
+static void remark(struct job *job, const char *text)
+{
+	char *line = xasprintf("runner: %s\n", text);
+
+	capture_add(&job->run->err, line, strlen(line));
+	free(line);
+}
+
+/* The snapshot is no good: remove it, and boot. */
+static void boot_instead(struct job *job)
+{
+	char *text = xasprintf("the snapshot of %s did not resume: %s; "
+			       "removed it and booted",
+			       job->place->name, job->run->outcome.reason);
+
+	remark(job, text);
+	free(text);
+	unlink(job->snapshot);
+	guest_remove(&job->guest);
+	job->cold = true;
+	job->boots = 0;
+	start_guest(job);
+}
 
 static void on_guest_end(void *context, const struct outcome *qemu,
 			 int left_behind)
@@ -134,6 +176,11 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 	if (run->outcome.end == END_TIMEOUT)
 		run->outcome.value = ceil(guest_timeout_s(job));
 	/* Not if it is us who are stopped. */
+	if (job->guest.resumes && !guest_has_started(&job->guest) &&
+	    !pool_signal(job->pool)) {
+		boot_instead(job);
+		return;
+	}
 	if (run->outcome.end == END_BOOT_FAILURE && job->boots < BOOTS_MAX &&
 	    !pool_signal(job->pool)) {
 		guest_remove(&job->guest);
@@ -144,7 +191,8 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 				 run->tap.n_expected_in_log, trouble,
 				 sizeof(trouble));
 	run_judge(run, 0);
-	if (troubled)
+	/* A panic has been told. */
+	if (troubled && !strstr(run->outcome.reason, trouble))
 		run_reason(run, STATUS_FAIL, "the guest's kernel said: %s",
 			   trouble);
 	if (run->status == STATUS_SKIP && module_exists(&run->lab) &&
@@ -153,7 +201,8 @@ static void on_guest_end(void *context, const struct outcome *qemu,
 			   "kernel %s has no headers to build %s/mod with; "
 			   "run: runner kernels fetch --headers %s",
 			   run->place, run->lab.path, run->place);
-	if (run->status >= STATUS_FAIL)
+	run->show_err = job->console;
+	if (run->status >= STATUS_FAIL || job->console)
 		keep_console(job);
 	capture_end(&run->err);
 	guest_remove(&job->guest);
@@ -233,8 +282,21 @@ static int add_modules(struct words *files, const char *dir,
 	return ret ? fail(error, "%s has no module (*.ko)", dir) : 0;
 }
 
-/* The guest gets what the lab's needs name, and its own modules. */
-static int prepare_guest(struct job *job, struct error *error)
+static const char *const wait_for_gdb[] = { "-S", "-gdb", "tcp:" GDB_PORT,
+					    NULL };
+
+/* A guest that loads modules is not quite the one that was saved. */
+static bool may_resume(struct job *job, const struct guest_options *options)
+{
+	return !job->cold && !job->console && !job->gdb && !job->modules &&
+	       snapshot_path(&job->place->kernel, options, job->snapshot);
+}
+
+/*
+ * The guest gets what the lab's needs name, and its own modules. Without a
+ * snapshot that it could resume, only @save is set, unless that was tried.
+ */
+static int prepare_guest(struct job *job, bool *save, struct error *error)
 {
 	const struct lab_dir *lab = &job->run->lab;
 	struct words tools = { 0 }, files = { 0 }, env = { 0 };
@@ -248,6 +310,12 @@ static int prepare_guest(struct job *job, struct error *error)
 	options.svm =
 		needs_find(&needs, "kvm") || needs_find(&needs, "kvm:npt=0");
 	options.npt = !needs_find(&needs, "kvm:npt=0");
+	if (may_resume(job, &options)) {
+		if (access(job->snapshot, R_OK) == 0)
+			options.snapshot = job->snapshot;
+		else if (!job->saved)
+			*save = true;
+	}
 	for (size_t i = 0; i < needs.n; i++)
 		if (!strncmp(needs.list[i].name, "tool:", 5))
 			add_word(&tools, needs.list[i].name + 5);
@@ -256,13 +324,19 @@ static int prepare_guest(struct job *job, struct error *error)
 		variable = xasprintf("NOTELAB_MODULES=%s", job->modules);
 		add_word(&env, variable);
 	}
-	if (ret == 0) {
+	if (ret == 0 && !*save) {
 		add_word(&tools, NULL);
 		add_word(&files, NULL);
 		add_word(&env, NULL);
 		options.tools = tools.list;
 		options.files = files.list;
 		options.env = env.list;
+		if (job->console)
+			options.append = "ignore_loglevel";
+		if (job->gdb) {
+			options.qemu = wait_for_gdb;
+			options.append = "ignore_loglevel nokaslr";
+		}
 		ret = guest_prepare(&job->guest, &job->place->kernel, job->argv,
 				    &options, error->text);
 	}
@@ -287,22 +361,87 @@ static int build_modules(struct job *job, struct error *error)
 	return job->modules ? 0 : -1;
 }
 
+/* What it complains of; the rest of the run does not depend on it. */
+static void on_saving(void *context, bool is_err, const char *data, size_t len)
+{
+	struct job *job = context;
+
+	if (is_err)
+		capture_add(&job->run->err, data, len);
+}
+
+static void on_saved(void *context, const struct outcome *outcome,
+		     int left_behind)
+{
+	struct job *job = context;
+
+	(void)left_behind;
+	job->saving = false;
+	drop_tmp(job);
+	if (pool_signal(job->pool)) {
+		job->run->outcome = *outcome;
+		run_reason(job->run, STATUS_ERROR,
+			   "stopped while the snapshot was made");
+		over(job);
+		return;
+	}
+	if (outcome->end != END_EXIT || outcome->value != 0)
+		remark(job, "no snapshot could be made, so the guest booted");
+	start_guest(job);
+}
+
+/* In a process of its own: labs of other guests go on. */
+static void save_first(struct job *job)
+{
+	static const char *const command[] = { "/proc/self/exe", "kernels",
+					       "snapshot" };
+
+	for (size_t i = 0; i < 3; i++)
+		job->save_argv[i] = command[i];
+	job->save_argv[3] = job->place->name;
+	job->saved = true;
+	job->tmp = make_tmp();
+	if (!job->tmp) {
+		start_guest(job); /* and say why there */
+		return;
+	}
+	job->env = make_env(job->tmp);
+	job->saving = true;
+	job->task = (struct task){
+		.argv = job->save_argv,
+		.env = job->env,
+		.cwd = "/",
+		.timeout_s = 2 * BOOT_MAX_S,
+		.on_data = on_saving,
+		.on_end = on_saved,
+		.context = job,
+	};
+	submit(job);
+}
+
 static void start_guest(struct job *job)
 {
 	struct error error;
+	bool save = false;
 
 	if (build_modules(job, &error) == -1) {
 		run_reason(job->run, STATUS_ERROR, "%s", error.text);
 		over(job);
 		return;
 	}
-	if (prepare_guest(job, &error) == -1) {
+	if (prepare_guest(job, &save, &error) == -1) {
 		give_up(job, error.text);
+		return;
+	}
+	if (save) {
+		save_first(job);
 		return;
 	}
 	job->boots++;
 	job->started = false;
-	job->boot_deadline = now_ns() + BOOT_MAX_S * 1000000000ull;
+	job->boot_deadline =
+		now_ns() + (job->guest.resumes ? RESUME_MAX_S : BOOT_MAX_S) *
+				   1000000000ull;
 	free(job->run->accel);
 	job->run->accel = xstrdup(job->guest.accel);
 	job->task = (struct task){
@@ -314,17 +453,22 @@ static void start_guest(struct job *job)
 		.on_end = on_guest_end,
 		.context = job,
 	};
+	if (job->gdb)
+		fprintf(stderr,
+			"runner: %s waits in its guest; attach with: gdb %s "
+			"-ex 'target remote " GDB_PORT "'\n",
+			job->run->lab.name, job->place->kernel.image);
 	submit(job);
 }
 
 void job_tick(struct job *job)
 {
-	if (!job->running || job->place->is_host || job->started)
+	if (!job->running || job->place->is_host || job->started || job->saving)
 		return;
 	if (guest_has_started(&job->guest)) {
 		job->started = true;
 		pool_set_deadline(job->pool, &job->task, guest_timeout_s(job));
-	} else if (now_ns() > job->boot_deadline) {
+	} else if (now_ns() > job->boot_deadline && !job->gdb) {
 		pool_set_deadline(job->pool, &job->task, 0);
 	}
 }

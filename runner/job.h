@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ struct job {
 	const struct place *place;
 	struct pool *pool;
 	double timeout_s;
+	bool cold;    /* boot, even where a snapshot could be resumed */
+	bool console; /* show all of a guest's, whatever comes of it */
+	bool gdb;     /* a guest waits for it, and has no deadline */
 	void (*on_over)(struct job *job);
 	void *context;
 
@@ -34,6 +38,9 @@ struct job {
 	bool started;  /* the lab, in its guest */
 	uint64_t boot_deadline;
 	int boots;
+	char snapshot[PATH_MAX]; /* what the guest resumes, if it can */
+	const char *save_argv[5];
+	bool saving, saved; /* such a snapshot: now, or before */
 };
 
 /*

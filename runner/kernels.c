@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runner/kernels_internal.h"
+#include "runner/snapshot.h"
 #include "runner/tool.h"
 #include "runner/unpack.h"
 
@@ -462,6 +463,16 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
+static int take_snapshot(const char *name, char *error)
+{
+	const struct guest_options none = { 0 };
+	struct kernel kernel;
+
+	if (kernel_find(name, &kernel, error) == -1)
+		return -1;
+	return snapshot_make(&kernel, &none, error);
+}
+
 /* Returns the exit status: 0, or 1 if a kernel failed, or 2 by argp. */
 static int run_command(const struct argp *argp)
 {
@@ -488,6 +499,8 @@ static int run_command(const struct argp *argp)
 					  command.config, error);
 		else if (!strcmp(verb, "remove"))
 			ret = kernels_remove(name, error);
+		else if (!strcmp(verb, "snapshot"))
+			ret = take_snapshot(name, error);
 		else
 			break;
 		if (ret == -1) {
@@ -508,11 +521,14 @@ int kernels_command(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "[list]\nfetch NAME...\nbuild debug\n"
 			    "add NAME --kernel FILE [--modules DIR]\n"
-			    "remove NAME...",
+			    "remove NAME...\nsnapshot NAME...",
 		.doc = "The kernels that guests can boot.\v"
 		       "fetch unpacks a kernel of the distribution, without "
 		       "installing it: 6.1, 6.12, 6.1-rt, 6.12-rt. build makes "
-		       "the debug kernel from the distribution's source.",
+		       "the debug kernel from the distribution's source. "
+		       "snapshot saves a guest that has booted, from which "
+		       "later ones are resumed; the first run does that by "
+		       "itself.",
 	};
 
 	argp_err_exit_status = 2;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runner/tool.h"
+
 int place_find(const char *name, struct place *place, struct error *error)
 {
 	*place = (struct place){ .is_host = !strcmp(name, "host") };
@@ -104,10 +106,19 @@ static bool guest_offers(const struct kernel *kernel, const struct need *need)
 	return !argument(need->name, "swap");
 }
 
+static bool has_qemu(void)
+{
+	return tool_exists("qemu-system-x86_64");
+}
+
 bool place_offers(const struct place *place, const struct needs *needs,
 		  char **why)
 {
 	*why = NULL;
+	if (!place->is_host && !has_qemu()) {
+		*why = xstrdup("no qemu-system-x86_64 on PATH");
+		return false;
+	}
 	for (size_t i = 0; i < needs->n; i++) {
 		const struct need *need = &needs->list[i];
 
@@ -139,5 +150,7 @@ char *place_remedy(const struct needs *needs, const char *source)
 			break;
 	}
 	free(debug);
+	if (name && !has_qemu())
+		return xstrdup("apt-get install qemu-system-x86");
 	return name ? xstrdup(kernel_remedy(name, line)) : NULL;
 }

@@ -3,6 +3,7 @@
 #include "runner/report.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *text_or_null(const char *text)
@@ -52,6 +53,16 @@ static json_t *series_json(const struct tap *tap)
 	return all;
 }
 
+/* Of a guest, if it was kept. */
+static json_t *console_json(const struct run *run)
+{
+	char *text = capture_text(&run->err);
+	json_t *json = text_or_null(run->accel && *text ? text : NULL);
+
+	free(text);
+	return json;
+}
+
 static json_t *run_json(const struct run *run)
 {
 	const struct outcome *outcome = &run->outcome;
@@ -76,7 +87,7 @@ static json_t *run_json(const struct run *run)
 		json_array_append_new(reasons, json_string(run->reasons[i]));
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:{s:s, s:i}, s:f, s:f, s:f, s:I, s:s}",
+		"s:{s:s, s:i}, s:o, s:f, s:f, s:f, s:I, s:s}",
 		"lab", run->lab.name, "title", text_or_null(run->note.title),
 		"place", text_or_null(run->place), "kernel",
 		text_or_null(run->kernel), "accel", text_or_null(run->accel),
@@ -84,9 +95,9 @@ static json_t *run_json(const struct run *run)
 		text_or_null(run->n_reasons ? run->reasons[0] : NULL),
 		"reasons", reasons, "unmet", unmet, "claims", claims, "metrics",
 		metrics, "series", series_json(&run->tap), "exit", "kind",
-		end_words[run->outcome.end], "value", outcome->value, "wall_ms",
-		outcome->wall_ms, "user_ms", outcome->user_ms, "sys_ms",
-		outcome->sys_ms, "max_rss_kib",
+		end_words[run->outcome.end], "value", outcome->value, "console",
+		console_json(run), "wall_ms", outcome->wall_ms, "user_ms",
+		outcome->user_ms, "sys_ms", outcome->sys_ms, "max_rss_kib",
 		(json_int_t)outcome->max_rss_kib, "record",
 		record_words[run->record]);
 }

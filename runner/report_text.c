@@ -177,7 +177,7 @@ static void put_stderr(FILE *out, const struct run *run)
 	char *text = capture_text(&run->err), *rest = text;
 
 	if (*text)
-		fputs("  stderr:\n", out);
+		fprintf(out, "  %s:\n", run->accel ? "console" : "stderr");
 	while (rest && *rest)
 		fprintf(out, "  | %s\n", strsep(&rest, "\n"));
 	free(text);
@@ -232,7 +232,7 @@ void report_text(FILE *out, const struct run *run, bool colour, bool verbose)
 		put_output(out, run, colour, verbose);
 	put_missing(out, run, colour);
 	put_reasons(out, run, colour);
-	if (verbose || run->status >= STATUS_FAIL)
+	if (verbose || run->status >= STATUS_FAIL || run->show_err)
 		put_stderr(out, run);
 	fputc('\n', out);
 	put_summary(out, (struct run *)run, colour);

@@ -97,8 +97,9 @@ char *outcome_text(const struct outcome *outcome)
 		/* Real-time signals have no names. */
 		if (!sigabbrev_np(outcome->value))
 			return xasprintf("killed by signal %d", outcome->value);
-		return xasprintf("killed by SIG%s",
-				 sigabbrev_np(outcome->value));
+		return xasprintf("killed by SIG%s%s%s",
+				 sigabbrev_np(outcome->value), colon,
+				 outcome->reason);
 	case END_TIMEOUT:
 		if (*outcome->reason)
 			return xstrdup(outcome->reason);

@@ -61,7 +61,8 @@ struct run {
 
 	struct outcome outcome;
 	bool ran;
-	struct capture out, err;
+	struct capture out, err; /* of a guest, err is the console */
+	bool show_err;		 /* even if it passes */
 	struct tap tap;
 
 	struct result *results;

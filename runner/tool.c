@@ -136,16 +136,22 @@ char *tool_output(const char *const *argv, char *error)
 	return NULL;
 }
 
-int tool_exists(const char *name)
+int tool_find(const char *name, char path[PATH_MAX])
 {
 	const char *dir = getenv("PATH");
-	char path[4096];
 
 	for (size_t len; dir && *dir; dir += len + (dir[len] == ':')) {
 		len = strcspn(dir, ":");
-		snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, name);
+		pathf(path, "%.*s/%s", (int)len, dir, name);
 		if (access(path, X_OK) == 0)
 			return 1;
 	}
 	return 0;
+}
+
+int tool_exists(const char *name)
+{
+	char path[PATH_MAX];
+
+	return tool_find(name, path);
 }

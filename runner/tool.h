@@ -29,6 +29,9 @@ char *tool_output(const char *const *argv, char *error);
 /* Whether @name is a program on PATH. */
 int tool_exists(const char *name);
 
+/* The same; writes the path of it. */
+int tool_find(const char *name, char path[PATH_MAX]);
+
 /*
  * Print a path to @out, PATH_MAX long, and return it. One that is too long
  * becomes "", which no call takes for a file.

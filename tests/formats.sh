@@ -44,10 +44,10 @@ def claim:
 def run:
 	has_keys(["lab", "title", "place", "kernel", "accel", "status",
 		"reason", "reasons", "unmet", "claims", "metrics", "series",
-		"exit", "wall_ms", "user_ms", "sys_ms", "max_rss_kib",
+		"exit", "console", "wall_ms", "user_ms", "sys_ms", "max_rss_kib",
 		"record"])
 	and (.lab, .place, .kernel | text)
-	and (.title, .accel, .reason | text_or_null)
+	and (.title, .accel, .reason, .console | text_or_null)
 	and (.status | IN("pass", "fail", "drift", "skip", "error"))
 	and (.status == "pass") == (.reason == null)
 	and (.status == "skip") == (.unmet != [])

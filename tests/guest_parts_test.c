@@ -396,7 +396,7 @@ static const struct {
 	{ "",
 	  "[ 0.1] last words\n\n",
 	  "",
-	  { .end = END_TIMEOUT, .value = 20 },
+	  { .end = END_TIMEOUT, .value = 20, .wall_ms = 20e3 },
 	  END_BOOT_FAILURE,
 	  0,
 	  "killed after 20 s; the console's last line: [ 0.1] last words" },
@@ -438,6 +438,14 @@ static const struct {
 	  END_TIMEOUT,
 	  60,
 	  "" },
+	/* Who stops the runner in a boot has not found a fault in it. */
+	{ "",
+	  "",
+	  "",
+	  { .end = END_TIMEOUT, .value = 60, .reason = "stopped by SIGINT" },
+	  END_TIMEOUT,
+	  60,
+	  "stopped by SIGINT" },
 };
 
 START_TEST(each_end_is_told_apart)

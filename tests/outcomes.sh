@@ -21,7 +21,8 @@ esac
 
 # Those that never end get the shortest time, the others all that they need.
 endless=(closes_stdout floods fork_bomb hangs ignores_term stops_itself)
-mapfile -t all < <(cd "$root/tests/labs" && printf '%s\n' */ | tr -d /)
+mapfile -t all < <(cd "$root/tests/labs" &&
+	printf '%s\n' */ | tr -d / | grep -v ^guest_) # those of guests.sh
 mapfile -t ending < <(printf '%s\n' "${all[@]}" "${endless[@]}" | sort | uniq -u)
 
 # run_labs TIMEOUT LAB...

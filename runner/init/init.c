@@ -7,6 +7,10 @@
  * "env NAME=VALUE", "arg STRING". Without an "arg" nothing is run, and the
  * guest only shows that it boots.
  *
+ * With "wait" it stops when it is up, says "ready", and is saved. When it is
+ * resumed it receives its files, another /guest among them, which has
+ * "clock SECONDS" and "entropy HEX": the saved guest's own are of yesterday.
+ *
  * The lab's stdout is a pipe. Its bytes leave through one debug port of
  * QEMU's, the status through another: both take any byte, at once, and need
  * no driver. The status is one or two lines (see guest.c, which reads them):
@@ -44,6 +48,7 @@
 #include <unistd.h>
 
 #include "runner/init/ports.h"
+#include "runner/init/receive.h"
 
 enum { WORDS_MAX = 128 };
 
@@ -52,6 +57,9 @@ static struct {
 	char *argv[WORDS_MAX + 1];
 	char *envp[WORDS_MAX + 1];
 	char *dir;
+	char *clock;
+	char *entropy;
+	bool wait;
 } plan = { .dir = "/" };
 
 /* glibc's outsb() does not tell the compiler that it reads @data. */
@@ -209,9 +217,32 @@ static void parse_plan(void)
 			add_word(plan.envp, p + 4);
 		else if (!strncmp(p, "dir ", 4))
 			plan.dir = p + 4;
+		else if (!strncmp(p, "clock ", 6))
+			plan.clock = p + 6;
+		else if (!strncmp(p, "entropy ", 8))
+			plan.entropy = p + 8;
+		else if (!strncmp(p, "wait ", 5))
+			plan.wait = true;
 		else if (!strncmp(p, "arg ", 4))
 			add_word(plan.argv, p + 4);
 	}
+}
+
+/* Here a guest is saved, and resumed. */
+static void wait_for_files(void)
+{
+	const char *what;
+
+	if (receive_open() == -1)
+		broken("read", "fw_cfg by DMA");
+	status("ready");
+	if (receive_files(&what) == -1)
+		broken("receive", what);
+	parse_plan();
+	if (plan.clock)
+		receive_clock(plan.clock);
+	if (plan.entropy)
+		receive_entropy(plan.entropy);
 }
 
 static void load_modules(void)
@@ -377,12 +408,14 @@ int main(void)
 
 	open_ports();
 	mount_all();
-	parse_plan();
-	load_modules();
 	bring_up_loopback();
 	(void)!sethostname("guest", 5);
 	/* A lab that fills the memory must not take the reporter along. */
 	write_to("/proc/self/oom_score_adj", "-1000");
+	parse_plan();
+	if (plan.wait)
+		wait_for_files();
+	load_modules();
 	/* The boot was quiet; what the lab causes is all to be seen. */
 	klogctl(8, NULL, 8);
 	fprintf(stderr, "%s\n", GUEST_CONSOLE_MARK);
