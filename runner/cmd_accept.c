@@ -86,5 +86,6 @@ int accept_command(int argc, char **argv)
 		status = one ? one : status;
 	}
 	free(options.labs);
+	project_close(&project);
 	return status;
 }

@@ -163,5 +163,6 @@ int doctor_command(int argc, char **argv)
 	       "host\n",
 	       tally.labs_settled, tally.labs, tally.claims_settled,
 	       tally.claims);
+	project_close(&project);
 	return 0;
 }

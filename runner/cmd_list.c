@@ -142,5 +142,6 @@ int list_command(int argc, char **argv)
 		lab_dir_free(&labs[i]);
 	}
 	free(labs);
+	project_close(&project);
 	return status;
 }

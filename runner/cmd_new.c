@@ -204,5 +204,6 @@ int new_command(int argc, char **argv)
 	printf("labs/%s: edit note.md and %s.c, then build and run it\n",
 	       options.name, options.name);
 	free(dir);
+	project_close(&project);
 	return 0;
 }

@@ -566,8 +566,7 @@ static void clean_up(struct session *session)
 	free(session->places);
 	free(session->slots);
 	free(session->runs);
-	free(session->project.source);
-	free(session->project.build);
+	project_close(&session->project);
 	pool_free(session->pool);
 }
 

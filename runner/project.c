@@ -23,11 +23,19 @@ int project_open(struct project *project, const char *source,
 	*strrchr(exe, '/') = '\0';
 	project->build = xstrdup(exe);
 	project->source = realpath(source ? source : SOURCE_DIR, NULL);
-	if (!project->source)
-		return fail(error,
-			    "no source tree at %s: %m; name it with --source",
-			    source ? source : SOURCE_DIR);
-	return 0;
+	if (project->source)
+		return 0;
+	fail(error, "no source tree at %s: %m; name it with --source",
+	     source ? source : SOURCE_DIR);
+	project_close(project);
+	return -1;
+}
+
+void project_close(struct project *project)
+{
+	free(project->source);
+	free(project->build);
+	*project = (struct project){ 0 };
 }
 
 bool lab_name_valid(const char *name)

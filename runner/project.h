@@ -22,10 +22,11 @@ struct lab_dir {
 
 /*
  * The project that this runner was built from, or the tree @source if not
- * NULL. Its strings live as long as the process.
+ * NULL. On success project_close() releases it.
  */
 int project_open(struct project *project, const char *source,
 		 struct error *error);
+void project_close(struct project *project);
 
 /*
  * The lab that @arg names: a bare name, or a path that means the lab's
