@@ -14,7 +14,8 @@ copy_sources "$tree"
 cp -rL "$root"/labs/*/ "$tree/labs"
 rm -rf "$tree"/labs/*/records
 jobs=$(nproc)
-run "$runner" --source "$tree" --format json -j "$jobs"
+# On the host only: a guest takes its time, and has tests of its own.
+run "$runner" --source "$tree" --kernel host --format json -j "$jobs"
 cp "$tmp/out" "$tmp/plain"
 
 # of LAB FILTER - what the run before any sabotage says of a lab
@@ -134,10 +135,6 @@ negate() {
 # The first claim that holds and that C calls by its name.
 declare -A negated
 for lab in "${labs[@]}"; do
-	if [[ $(of "$lab" .place) != host ]]; then
-		echo "left out: $lab runs in a guest, so its C is not negated"
-		continue
-	fi
 	while read -r id; do
 		if negate "$id" "$tree/labs/$lab/$lab.c"; then
 			negated[$lab]=$id
